@@ -1,0 +1,124 @@
+/**
+ * The configuration of a run: command line over environment over defaults, checked here and nowhere else.
+ * Names that users of OBI and Beyla have in their manifests are accepted as they are.
+ */
+import { z } from 'zod';
+import { parsePorts } from './discovery/ports.ts';
+import { LOG_LEVELS } from './self/log.ts';
+
+/** The configuration is wrong: exit code 2, with words for the user. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const KIB = 1024;
+
+const ports = z.string().transform((text, context) => {
+  try {
+    return parsePorts(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+const pids = z
+  .string()
+  .regex(/^\s*\d+(\s*,\s*\d+)*\s*$/, 'must be process ids separated by commas')
+  .transform((text) => text.split(',').map(Number));
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== ''),
+);
+
+const size = z.string().transform((text, context) => {
+  const match = /^(\d+)\s*(KiB|MiB|K|M)?$/i.exec(text.trim());
+  if (match === null) {
+    context.addIssue({ code: 'custom', message: `"${text}" is not a size such as 4096, 64KiB or 16MiB` });
+    return z.NEVER;
+  }
+  const unit = (match[2] ?? '').toLowerCase().charAt(0);
+  return Number(match[1]) * (unit === 'k' ? KIB : unit === 'm' ? KIB * KIB : 1);
+});
+
+/** Power of two from a page to 1 GiB: what the kernel takes for a ring. */
+const ringSize = size.refine((bytes) => bytes >= 4096 && bytes <= 2 ** 30 && Number.isInteger(Math.log2(bytes)), {
+  message: 'must be a power of two from 4KiB to 1024MiB',
+});
+
+const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+const PRINTERS = ['text', 'json', 'json_indent', 'counter', 'disabled'] as const;
+const PROTOCOLS = ['http/protobuf', 'http/json', 'grpc'] as const;
+
+const schema = z.object({
+  openPort: ports.optional(),
+  pid: pids.optional(),
+  exe: list.optional(),
+  printer: z.enum(PRINTERS).default('disabled'),
+  otlpEndpoint: z.url({ protocol: /^https?$/, error: 'must be a URL such as http://localhost:4318' }).optional(),
+  otlpProtocol: z.enum(PROTOCOLS).optional(),
+  serviceName: z.string().min(1).optional(),
+  payload: size.pipe(z.number().max(16 * KIB, 'is at most 16KiB')).default(4 * KIB),
+  ring: ringSize.default(16 * KIB * KIB),
+  shards: whole(1, 64).optional(),
+  batch: whole(1, 8192).default(2048),
+  batchTimeout: whole(1, 60_000).default(1000),
+  queue: whole(1, 1_000_000).default(16_384),
+  attributes: list.default([]),
+  shutdownTimeout: whole(0, 600_000).default(10_000),
+  logLevel: z.enum(LOG_LEVELS).default('info'),
+  logFormat: z.enum(['text', 'json']).default('text'),
+});
+
+export type Config = z.infer<typeof schema>;
+/** Every option as the command line or the environment gives it: text. */
+export type RawConfig = { [name in keyof Config]?: string | undefined };
+
+/** Environment variables of each option, the first one set wins. `OTEL_EBPF_X` is also read as `BEYLA_X`. */
+const ENVIRONMENT: { readonly [name in keyof Config]?: readonly string[] } = {
+  openPort: ['SPANWIRE_OPEN_PORT', 'OTEL_EBPF_OPEN_PORT'],
+  pid: ['SPANWIRE_PID', 'OTEL_EBPF_TARGET_PID'],
+  exe: ['SPANWIRE_EXE', 'OTEL_EBPF_AUTO_TARGET_EXE'],
+  printer: ['SPANWIRE_PRINTER', 'OTEL_EBPF_TRACE_PRINTER'],
+  serviceName: ['OTEL_SERVICE_NAME'],
+  payload: ['SPANWIRE_PAYLOAD'],
+  ring: ['SPANWIRE_RING'],
+  shards: ['SPANWIRE_SHARDS'],
+  batch: ['SPANWIRE_BATCH', 'OTEL_EBPF_OTLP_TRACES_BATCH_MAX_SIZE'],
+  queue: ['SPANWIRE_QUEUE', 'OTEL_EBPF_OTLP_TRACES_QUEUE_SIZE'],
+  logLevel: ['SPANWIRE_LOG_LEVEL', 'OTEL_EBPF_LOG_LEVEL'],
+  logFormat: ['SPANWIRE_LOG_FORMAT', 'OTEL_EBPF_LOG_FORMAT'],
+};
+
+/** Throws UsageError that names each wrong option and where its value came from. */
+export function readConfig(options: RawConfig, environment: NodeJS.ProcessEnv): Config {
+  const merged: RawConfig = {};
+  const origin = new Map<string, string>();
+  for (const name of Object.keys(schema.shape) as (keyof Config)[]) {
+    const variable = options[name] === undefined ? findVariable(ENVIRONMENT[name] ?? [], environment) : undefined;
+    merged[name] = options[name] ?? (variable === undefined ? undefined : environment[variable]);
+    origin.set(name, variable ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  }
+  lowerCase(merged, 'logLevel');
+  const parsed = schema.safeParse(merged);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(
+    parsed.error.issues.map(({ path, message }) => `${origin.get(String(path[0]))}: ${message}`).join('\n'),
+  );
+}
+
+function findVariable(names: readonly string[], environment: NodeJS.ProcessEnv): string | undefined {
+  return names
+    .flatMap((name) => (name.startsWith('OTEL_EBPF_') ? [name, name.replace('OTEL_EBPF_', 'BEYLA_')] : [name]))
+    .find((name) => environment[name] !== undefined && environment[name] !== '');
+}
+
+/** OBI writes DEBUG and INFO. */
+function lowerCase(config: RawConfig, name: keyof Config): void {
+  const value = config[name];
+  if (value !== undefined) config[name] = value.toLowerCase();
+}

@@ -1,0 +1,146 @@
+/**
+ * The connection table: columns by connection number (the slot number that the record source gave it).
+ * A number is free until its first record and again after `free`; the source hands it out anew only after that.
+ */
+import {
+  DIRECTION_IN,
+  DIRECTION_OUT,
+  FLAG_ORIGIN_KNOWN,
+  FLAG_ROLE_CLIENT,
+  FLAG_ROLE_SERVER,
+  RECORD,
+} from '../kernel/layout.ts';
+import { addressText, type Endpoint } from '../spans/endpoint.ts';
+import { grown } from '../spans/messages.ts';
+import type { Resource } from '../spans/span.ts';
+
+/** What is done with a connection's bytes. */
+export const FREE = 0;
+/** Buffered until a protocol claims them. */
+export const IDENTIFYING = 1;
+/** Given to a parser. */
+export const PARSED = 2;
+/** Counted only: no protocol claimed them, or the parser gave up. */
+export const IGNORED = 3;
+/** Ended; waits for the parser to see its last chunks. */
+export const CLOSING = 4;
+
+/** Which side of the connection the socket's owner is. */
+export const ROLE_UNKNOWN = 0;
+export const ROLE_CLIENT = 1;
+export const ROLE_SERVER = 2;
+
+/** Local and remote address, 16 bytes each. */
+const ADDRESS_BYTES = 32;
+const FIRST_CONNECTIONS = 256;
+
+export class Connections {
+  state = new Uint8Array(FIRST_CONNECTIONS);
+  role = new Uint8Array(FIRST_CONNECTIONS);
+  /** The record direction in which the client's bytes travel; a belief until identified. */
+  clientDirection = new Uint8Array(FIRST_CONNECTIONS);
+  /** 1 when the stream was joined at an unknown place. */
+  midStream = new Uint8Array(FIRST_CONNECTIONS);
+  /** Index of the parser instance, when PARSED or CLOSING; -1 for none. */
+  parser = new Int16Array(FIRST_CONNECTIONS);
+  /** By connection * 2 + direction: sequence number of stream offset 0, next expected offset, and what is known. */
+  base = new Uint32Array(FIRST_CONNECTIONS * 2);
+  next = new Float64Array(FIRST_CONNECTIONS * 2);
+  stream = new Uint8Array(FIRST_CONNECTIONS * 2);
+  tgid = new Uint32Array(FIRST_CONNECTIONS);
+  cookieLow = new Uint32Array(FIRST_CONNECTIONS);
+  cookieHigh = new Uint32Array(FIRST_CONNECTIONS);
+  localPort = new Uint16Array(FIRST_CONNECTIONS);
+  remotePort = new Uint16Array(FIRST_CONNECTIONS);
+  family = new Uint8Array(FIRST_CONNECTIONS);
+  addresses = new Uint8Array(FIRST_CONNECTIONS * ADDRESS_BYTES);
+  /** Second of the last record, by the caller's clock. */
+  lastSecond = new Float64Array(FIRST_CONNECTIONS);
+  /** Connections that are not FREE. */
+  open = 0;
+  readonly #endpoints: (Endpoint | undefined)[] = [];
+  readonly #resourceOf: (tgid: number) => Resource;
+
+  constructor(resourceOf: (tgid: number) => Resource) {
+    this.#resourceOf = resourceOf;
+  }
+
+  get capacity(): number {
+    return this.state.length;
+  }
+
+  /** Fills the row of a connection from its first record, which begins at byte `at`. */
+  begin(connection: number, u32: Uint32Array, u16: Uint16Array, u8: Uint8Array, at: number): void {
+    this.#reserve(connection);
+    const flags = u16[(at + RECORD.flags) >>> 1]!;
+    const role =
+      (flags & FLAG_ROLE_SERVER) !== 0 ? ROLE_SERVER : (flags & FLAG_ROLE_CLIENT) !== 0 ? ROLE_CLIENT : ROLE_UNKNOWN;
+    this.open++;
+    this.state[connection] = IDENTIFYING;
+    this.role[connection] = role;
+    this.clientDirection[connection] = role === ROLE_CLIENT ? DIRECTION_OUT : DIRECTION_IN;
+    this.midStream[connection] = (flags & FLAG_ORIGIN_KNOWN) !== 0 ? 0 : 1;
+    this.parser[connection] = -1;
+    this.stream.fill(0, connection * 2, connection * 2 + 2);
+    this.next.fill(0, connection * 2, connection * 2 + 2);
+    this.tgid[connection] = u32[(at + RECORD.tgid) >>> 2]!;
+    this.cookieLow[connection] = u32[(at + RECORD.connection) >>> 2]!;
+    this.cookieHigh[connection] = u32[(at + RECORD.connection + 4) >>> 2]!;
+    this.localPort[connection] = u16[(at + RECORD.localPort) >>> 1]!;
+    this.remotePort[connection] = u16[(at + RECORD.remotePort) >>> 1]!;
+    this.family[connection] = u8[at + RECORD.family]!;
+    for (let i = 0; i < ADDRESS_BYTES; i++) {
+      this.addresses[connection * ADDRESS_BYTES + i] = u8[at + RECORD.local + i]!;
+    }
+    // Asked for now, while the process is surely alive; the answer is cached per process.
+    this.#resourceOf(this.tgid[connection]!);
+  }
+
+  free(connection: number): void {
+    this.state[connection] = FREE;
+    this.#endpoints[connection] = undefined;
+    this.open--;
+  }
+
+  endpoint(connection: number): Endpoint {
+    const known = this.#endpoints[connection];
+    if (known !== undefined) return known;
+    const at = connection * ADDRESS_BYTES;
+    const family = this.family[connection]!;
+    const endpoint = {
+      resource: this.#resourceOf(this.tgid[connection]!),
+      localAddress: addressText(this.addresses.subarray(at, at + 16), family),
+      localPort: this.localPort[connection]!,
+      remoteAddress: addressText(this.addresses.subarray(at + 16, at + 32), family),
+      remotePort: this.remotePort[connection]!,
+    };
+    this.#endpoints[connection] = endpoint;
+    return endpoint;
+  }
+
+  /** True when the socket's owner is the server of the conversation. */
+  isServer(connection: number): boolean {
+    return this.clientDirection[connection] === DIRECTION_IN;
+  }
+
+  #reserve(connection: number): void {
+    if (connection < this.state.length) return;
+    const size = Math.max(connection + 1, this.state.length * 2);
+    this.state = grown(this.state, size);
+    this.role = grown(this.role, size);
+    this.clientDirection = grown(this.clientDirection, size);
+    this.midStream = grown(this.midStream, size);
+    this.parser = grown(this.parser, size);
+    this.base = grown(this.base, size * 2);
+    this.next = grown(this.next, size * 2);
+    this.stream = grown(this.stream, size * 2);
+    this.tgid = grown(this.tgid, size);
+    this.cookieLow = grown(this.cookieLow, size);
+    this.cookieHigh = grown(this.cookieHigh, size);
+    this.localPort = grown(this.localPort, size);
+    this.remotePort = grown(this.remotePort, size);
+    this.family = grown(this.family, size);
+    this.addresses = grown(this.addresses, size * ADDRESS_BYTES);
+    this.lastSecond = grown(this.lastSecond, size);
+  }
+}

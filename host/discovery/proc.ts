@@ -1,0 +1,83 @@
+/**
+ * What /proc tells about the processes that were there before the agent: parents, executables, listening sockets.
+ * A process that disappears while it is read is left out.
+ * https://www.kernel.org/doc/html/latest/filesystems/proc.html
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { executableOf } from './processes.ts';
+
+export interface ProcessFacts {
+  readonly tgid: number;
+  readonly parent: number;
+  readonly executable: string;
+}
+
+const TCP_LISTEN = '0A';
+
+export function listProcesses(): ProcessFacts[] {
+  const all: ProcessFacts[] = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const tgid = Number(name);
+    const parent = parentOf(tgid);
+    const executable = executableOf(tgid);
+    if (parent !== undefined && executable !== undefined) all.push({ tgid, parent, executable });
+  }
+  return all;
+}
+
+/** Ports each process listens on, over TCP and IPv4 or IPv6, in its own network namespace. */
+export function listeningPorts(tgid: number): number[] {
+  const inodes = socketInodes(tgid);
+  if (inodes.size === 0) return [];
+  const ports = new Set<number>();
+  for (const table of ['tcp', 'tcp6']) {
+    for (const line of readLines(`/proc/${tgid}/net/${table}`).slice(1)) {
+      const fields = line.trim().split(/\s+/);
+      if (fields[3] !== TCP_LISTEN || !inodes.has(fields[9] ?? '')) continue;
+      ports.add(Number.parseInt(fields[1]!.slice(fields[1]!.lastIndexOf(':') + 1), 16));
+    }
+  }
+  return [...ports];
+}
+
+/** Field 4 of /proc/PID/stat; the name in field 2 may hold spaces and parentheses. */
+function parentOf(tgid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${tgid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+function socketInodes(tgid: number): Set<string> {
+  const inodes = new Set<string>();
+  try {
+    for (const fd of readdirSync(`/proc/${tgid}/fd`)) {
+      const inode = socketInode(`/proc/${tgid}/fd/${fd}`);
+      if (inode !== undefined) inodes.add(inode);
+    }
+  } catch {
+    // Gone, or not ours to look into.
+  }
+  return inodes;
+}
+
+function socketInode(path: string): string | undefined {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+  } catch {
+    return [];
+  }
+}

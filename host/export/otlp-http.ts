@@ -1,0 +1,153 @@
+/**
+ * OTLP over HTTP, JSON or protobuf, through OpenTelemetry's exporters.
+ *
+ * Those retry by themselves, do not say what Retry-After was, and cannot be cancelled; the queue does all that for
+ * every sink alike. So an export here is one request:
+ * - The exporter is given a timeout shorter than its smallest back-off (0.8 s), which is its documented way of not
+ *   retrying; the socket timeout it derives from that is taken off again, the queue's abort signal ends the request.
+ * - Node tells of each HTTP request made within an export (diagnostics_channel, told apart by async context): from
+ *   there come status and Retry-After, and the handle to end it.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe } from 'node:diagnostics_channel';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
+import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
+import { CompressionAlgorithm, OTLPExporterError } from '@opentelemetry/otlp-exporter-base';
+import { convertLegacyHttpOptions } from '@opentelemetry/otlp-exporter-base/node-http';
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
+import type { ExportOutcome } from '../spans/span.ts';
+import { acceptedOutcome, shorten } from './otel-diagnostics.ts';
+import type { OtlpClient } from './otlp.ts';
+import { loggable, type OtlpConfig, type OtlpProtocol, tracesUrl } from './otlp-config.ts';
+
+const SHORTER_THAN_ANY_BACKOFF_MS = 500;
+const RETRYABLE = new Set([429, 502, 503, 504]);
+/** Errors before a byte is sent that no later try will mend. */
+const PERMANENT = new Set(['ERR_INVALID_URL', 'ERR_INVALID_PROTOCOL', 'ERR_INVALID_CHAR', 'ERR_INVALID_HTTP_TOKEN']);
+
+const REMEDIES: Readonly<Record<number, string>> = {
+  400: 'check OTEL_EXPORTER_OTLP_PROTOCOL',
+  401: 'check OTEL_EXPORTER_OTLP_HEADERS',
+  403: 'check OTEL_EXPORTER_OTLP_HEADERS',
+  404: 'give the base URL as endpoint, /v1/traces is added',
+  405: 'give the base URL as endpoint, /v1/traces is added',
+  413: 'raise the limit of the collector',
+  415: 'check OTEL_EXPORTER_OTLP_PROTOCOL',
+};
+
+export async function openHttpClient(protocol: OtlpProtocol, config: OtlpConfig): Promise<OtlpClient> {
+  const { OTLPTraceExporter } =
+    protocol === 'http/json'
+      ? await import('@opentelemetry/exporter-trace-otlp-http')
+      : await import('@opentelemetry/exporter-trace-otlp-proto');
+  const options = {
+    ...(config.endpoint !== undefined && { url: tracesUrl(config.endpoint, protocol) }),
+    ...(config.headers !== undefined && { headers: config.headers }),
+    ...(config.compression !== undefined && {
+      compression: config.compression === 'gzip' ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
+    }),
+  };
+  // What the exporter makes of options and environment; the agent carries the certificates the environment names.
+  const { url, agentFactory } = convertLegacyHttpOptions(options, 'TRACES', 'v1/traces', {});
+  const agent = await agentFactory(new URL(url).protocol);
+  const timeoutMillis = SHORTER_THAN_ANY_BACKOFF_MS;
+  return new HttpClient(
+    new OTLPTraceExporter({ ...options, timeoutMillis, httpAgentOptions: () => agent }),
+    agent,
+    url,
+  );
+}
+
+class HttpClient implements OtlpClient {
+  readonly #exporter: SpanExporter;
+  readonly #agent: Agent;
+  readonly #url: string;
+
+  constructor(exporter: SpanExporter, agent: Agent, url: string) {
+    this.#exporter = exporter;
+    this.#agent = agent;
+    this.#url = loggable(url);
+  }
+
+  send(spans: ReadableSpan[], signal: AbortSignal): Promise<ExportOutcome> {
+    const attempt = new Attempt(signal);
+    return attempts.run(attempt, async () => {
+      const { promise, resolve } = Promise.withResolvers<ExportOutcome>();
+      signal.addEventListener('abort', () => resolve(this.#outcome(attempt, spans.length, signal.reason)));
+      this.#exporter.export(spans, ({ code, error }: ExportResult) => {
+        resolve(
+          code === ExportResultCode.SUCCESS
+            ? acceptedOutcome(spans.length)
+            : this.#outcome(attempt, spans.length, error),
+        );
+      });
+      return promise;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#agent.destroy();
+    await this.#exporter.shutdown();
+  }
+
+  /** Of an export that the exporter calls failed, or that was aborted. The status counts for more than the error. */
+  #outcome({ status, retryAfterMs }: Attempt, spans: number, error: unknown): ExportOutcome {
+    if (status === 0) return this.#unanswered(error);
+    if (status < 300) return acceptedOutcome(spans);
+    const reason = `HTTP ${status} from ${this.#url}`;
+    if (RETRYABLE.has(status)) {
+      return { ok: false, retry: true, reason, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    }
+    const remedy = REMEDIES[status] === undefined ? '' : `; ${REMEDIES[status]}`;
+    const answer = error instanceof OTLPExporterError && error.data ? `: ${shorten(error.data)}` : '';
+    return { ok: false, retry: false, reason: `${reason}${remedy}${answer}` };
+  }
+
+  #unanswered(error: unknown): ExportOutcome {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const text = shorten(error) || code;
+    return { ok: false, retry: !PERMANENT.has(code), reason: `cannot export to ${this.#url}: ${text}` };
+  }
+}
+
+/** One export and the one HTTP request it may make. */
+class Attempt {
+  status = 0;
+  retryAfterMs: number | undefined;
+  readonly #signal: AbortSignal;
+  #requested = false;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** The exporter is still in the call that makes the request, and has no listeners on it: hence the next tick. */
+  adopt(request: ClientRequest): void {
+    const isFirst = !this.#requested;
+    this.#requested = true;
+    request.once('response', (response) => this.#note(response));
+    process.nextTick(() => {
+      if (!isFirst || this.#signal.aborted) request.destroy(new Error('this export is over'));
+      else request.setTimeout(0);
+    });
+    this.#signal.addEventListener('abort', () => request.destroy(this.#signal.reason), { once: true });
+  }
+
+  #note({ statusCode, headers }: IncomingMessage): void {
+    this.status = statusCode ?? 0;
+    this.retryAfterMs = parseRetryAfter(headers['retry-after']);
+  }
+}
+
+const attempts = new AsyncLocalStorage<Attempt>();
+subscribe('http.client.request.created', (message) => {
+  attempts.getStore()?.adopt((message as { request: ClientRequest }).request);
+});
+
+/** Seconds or a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d{1,9}$/.test(value.trim())) return Number(value) * 1000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(at - nowMs, 0);
+}

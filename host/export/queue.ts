@@ -1,0 +1,246 @@
+/**
+ * What stands between the assembler and a sink: a bounded queue of batches with one export in flight.
+ *
+ * Rules:
+ * - A span that was pushed is queued, exported or dropped for a counted reason; never two of them, never none.
+ * - Overflow drops the oldest batch that waits (not the one in flight): after an outage the recent past is worth more
+ *   than its beginning. Whole batches, so that spans of one moment go or stay together.
+ * - Every failure worth a retry is followed by a pause, of Retry-After if the endpoint named one, else exponential.
+ *   A batch that was retried for `giveUpMs` is dropped, so that one batch an endpoint chokes on cannot block the rest.
+ * - No timer keeps the process alive, except while flush() runs.
+ *
+ * Retry and throttling: https://opentelemetry.io/docs/specs/otlp/#failures
+ */
+import { type CounterId, type Counters, count } from '../self/counters.ts';
+import type { ExportOutcome, SpanSink, Spans } from '../spans/span.ts';
+import { Backoff, type BackoffOptions, DEFAULT_BACKOFF } from './backoff.ts';
+import { type ExportLog, FailureLog } from './failure-log.ts';
+import { JoinedSpans } from './joined-spans.ts';
+
+export interface QueueOptions {
+  /** Most spans held, the batch in flight included. */
+  readonly capacitySpans: number;
+  /** Most batches held: each costs some 4 KiB beside its spans. */
+  readonly capacityBatches: number;
+  /** Waiting batches are joined up to this many spans per export; a larger batch goes out as it is. */
+  readonly exportSpans: number;
+  /** An attempt is aborted after this long; 0 is never. */
+  readonly attemptTimeoutMs: number;
+  readonly giveUpMs: number;
+  /** An endpoint may not silence the queue for longer than this. */
+  readonly maxRetryAfterMs: number;
+  readonly backoff: BackoffOptions;
+  readonly random: () => number;
+  readonly now: () => number;
+}
+
+export const DEFAULT_QUEUE: QueueOptions = {
+  capacitySpans: 16_384,
+  capacityBatches: 1024,
+  exportSpans: 512,
+  attemptTimeoutMs: 10_000,
+  giveUpMs: 300_000,
+  maxRetryAfterMs: 300_000,
+  backoff: DEFAULT_BACKOFF,
+  random: Math.random,
+  now: () => performance.now(),
+};
+
+/** A sink has this long to settle after its signal was aborted. */
+const ABORT_GRACE_MS = 250;
+
+type Failure = Extract<ExportOutcome, { ok: false }>;
+
+export class ExportQueue {
+  readonly sink: SpanSink;
+  readonly #counters: Counters;
+  readonly #options: QueueOptions;
+  readonly #backoff: Backoff;
+  readonly #failures: FailureLog;
+  #waiting: Spans[] = [];
+  #queued = 0;
+  #active = false;
+  #running: Promise<void> | undefined;
+  #attempt: AbortController | undefined;
+  #endPause: (() => void) | undefined;
+  /** When the endpoint wants the next request at the earliest. */
+  #notBefore = 0;
+  #deadline = Number.POSITIVE_INFINITY;
+  #flushed: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(sink: SpanSink, counters: Counters, log: ExportLog, options: Partial<QueueOptions> = {}) {
+    this.sink = sink;
+    this.#counters = counters;
+    this.#options = { ...DEFAULT_QUEUE, ...options };
+    this.#backoff = new Backoff(this.#options.backoff, this.#options.random);
+    this.#failures = new FailureLog(log, sink.name, this.#options.now);
+  }
+
+  /** Spans held now, the batch in flight included. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Takes a finished batch over; it must not change any more. Never throws, never waits. */
+  push(spans: Spans): void {
+    if (spans.length === 0) return;
+    this.#queued += spans.length;
+    count(this.#counters, 'spans_queued', spans.length);
+    if (this.#closed) this.#settle('spans_dropped_shutdown', spans.length);
+    else this.#waiting.push(spans);
+    this.#shed();
+    if (!this.#active) this.#running = this.#run();
+  }
+
+  /**
+   * Exports what is queued until the deadline, counts the rest as dropped by the shutdown, and closes the queue. A
+   * pause that only back-off asked for ends at once; one that the endpoint asked for is kept or, if it outlasts the
+   * deadline, not waited for.
+   */
+  flush(deadlineMs: number): Promise<void> {
+    this.#flushed ??= this.#flush(deadlineMs);
+    return this.#flushed;
+  }
+
+  async #flush(deadlineMs: number): Promise<void> {
+    this.#deadline = this.#options.now() + deadlineMs;
+    if (this.#notBefore <= this.#options.now() || this.#notBefore >= this.#deadline) this.#endPause?.();
+    const alarm = Promise.withResolvers<void>();
+    const timer = setTimeout(alarm.resolve, deadlineMs);
+    await Promise.race([this.#running, alarm.promise]);
+    clearTimeout(timer);
+    this.#closed = true;
+    this.#endPause?.();
+    this.#attempt?.abort(new Error('shutdown'));
+    await this.#running;
+    this.#waiting = [];
+    this.#settle('spans_dropped_shutdown', this.#queued);
+  }
+
+  async #run(): Promise<void> {
+    this.#active = true;
+    while (this.#waiting.length > 0 && !this.#closed && this.#options.now() < this.#deadline) {
+      await this.#deliver(this.#next());
+    }
+    this.#active = false;
+  }
+
+  /** The oldest batches, as many as fit into one export. */
+  #next(): Spans {
+    let spans = 0;
+    let batches = 0;
+    for (const { length } of this.#waiting) {
+      if (batches > 0 && spans + length > this.#options.exportSpans) break;
+      spans += length;
+      batches++;
+    }
+    const parts = this.#waiting.splice(0, batches);
+    return batches === 1 ? parts[0]! : new JoinedSpans(parts);
+  }
+
+  async #deliver(spans: Spans): Promise<void> {
+    const { now, giveUpMs } = this.#options;
+    const startedAt = now();
+    for (;;) {
+      const outcome = await this.#try(spans);
+      if (outcome.ok) return this.#succeeded(spans.length);
+      if (!outcome.retry) return this.#failed(spans.length, outcome);
+      if (this.#closed) return;
+      const hopeless = now() - startedAt >= giveUpMs;
+      if (hopeless) this.#failed(spans.length, { ...outcome, reason: `${outcome.reason}; gave this batch up` });
+      else this.#failures.failed(outcome.reason, 0);
+      const mayGoOn = await this.#pause(outcome.retryAfterMs);
+      if (hopeless || !mayGoOn) return;
+    }
+  }
+
+  async #try(spans: Spans): Promise<ExportOutcome> {
+    const { attemptTimeoutMs } = this.#options;
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const timer =
+      attemptTimeoutMs > 0 ? setTimeout(abortLate, attemptTimeoutMs, attempt, attemptTimeoutMs).unref() : null;
+    count(this.#counters, 'export_attempts');
+    const outcome = await Promise.race([exportSafely(this.sink, spans, attempt.signal), overdue(attempt.signal)]);
+    if (timer !== null) clearTimeout(timer);
+    this.#attempt = undefined;
+    if (!outcome.ok) count(this.#counters, 'export_failures');
+    return outcome;
+  }
+
+  /** False when the flush deadline comes before the end of the pause: there is no point in waiting for it. */
+  async #pause(retryAfterMs: number | undefined): Promise<boolean> {
+    const { now, maxRetryAfterMs } = this.#options;
+    const backoffMs = this.#backoff.next();
+    const pauseMs = retryAfterMs === undefined ? backoffMs : Math.min(Math.max(retryAfterMs, 0), maxRetryAfterMs);
+    const until = now() + pauseMs;
+    if (until >= this.#deadline) return this.#giveUpOnFlush();
+    if (retryAfterMs !== undefined) this.#notBefore = until;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pauseMs).unref();
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+    return this.#notBefore < this.#deadline || this.#giveUpOnFlush();
+  }
+
+  #giveUpOnFlush(): false {
+    this.#closed = true;
+    return false;
+  }
+
+  #succeeded(spans: number): void {
+    this.#settle('spans_exported', spans);
+    this.#backoff.reset();
+    this.#failures.worked();
+  }
+
+  #failed(spans: number, { reason, delivered = 0 }: Failure): void {
+    const arrived = Math.min(Math.max(delivered, 0), spans);
+    this.#settle('spans_exported', arrived);
+    this.#settle('spans_dropped_export_failed', spans - arrived);
+    this.#failures.failed(reason, spans - arrived);
+  }
+
+  /** Drops the oldest waiting batches until what is held fits. */
+  #shed(): void {
+    const { capacitySpans, capacityBatches } = this.#options;
+    while (this.#waiting.length > 0 && (this.#queued > capacitySpans || this.#waiting.length > capacityBatches)) {
+      const { length } = this.#waiting.shift()!;
+      this.#settle('spans_dropped_queue_full', length);
+      this.#failures.overflowed(capacitySpans, length);
+    }
+  }
+
+  /** Spans leave the queue, for this reason. */
+  #settle(reason: CounterId, spans: number): void {
+    this.#queued -= spans;
+    count(this.#counters, reason, spans);
+    count(this.#counters, 'spans_queued', -spans);
+  }
+}
+
+function abortLate(attempt: AbortController, afterMs: number): void {
+  attempt.abort(new Error(`no answer within ${afterMs} ms`));
+}
+
+/** A sink must not throw; one that does costs its batch, not the process. */
+async function exportSafely(sink: SpanSink, spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
+  try {
+    return await sink.export(spans, signal);
+  } catch (error) {
+    return { ok: false, retry: false, reason: `the exporter failed: ${error}` };
+  }
+}
+
+/** Settles for a sink that does not settle although its signal was aborted. */
+function overdue(signal: AbortSignal): Promise<ExportOutcome> {
+  return new Promise((resolve) => {
+    const late = () => resolve({ ok: false, retry: true, reason: String(signal.reason?.message ?? signal.reason) });
+    signal.addEventListener('abort', () => setTimeout(late, ABORT_GRACE_MS), { once: true });
+  });
+}

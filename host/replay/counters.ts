@@ -1,0 +1,46 @@
+/**
+ * Why a packet or a byte of a capture did not become record bytes. What went in equals what came out plus these:
+ *
+ *   packets  = segments + Σ packets_*
+ *   segments = segments_accepted + Σ segments_*   (segments_held counts accepted ones that waited)
+ */
+
+export function createReplayCounters() {
+  return {
+    /** 1 when the file ends in the middle of a packet: the usual mark of a capture that was cut off. */
+    last_packet_cut: 0,
+    packets: 0,
+    packets_link_unsupported: 0,
+    packets_not_ip: 0,
+    packets_not_tcp: 0,
+    /** IP fragments that wait for the rest, or never got it. */
+    packets_fragment: 0,
+    /** The capture kept too little of the packet to read its headers. */
+    packets_truncated: 0,
+    /** Lengths in the headers contradict each other. */
+    packets_malformed: 0,
+    segments: 0,
+    segments_accepted: 0,
+    /** Of connections whose start was not seen, and without a byte to show. */
+    segments_unattached: 0,
+    segments_after_close: 0,
+    segments_refused: 0,
+    segments_held: 0,
+    bytes_accepted: 0,
+    /** Bytes that were there already: retransmissions, overlaps, duplicates, keep-alive probes. */
+    bytes_repeated: 0,
+    /** Beyond a direction's end. */
+    bytes_after_end: 0,
+    /** On the wire but not in the capture file (snap length). */
+    bytes_not_captured: 0,
+    gaps: 0,
+    bytes_gap: 0,
+    connections: 0,
+    /** Without a handshake in the capture: the server's side is a guess. */
+    connections_joined: 0,
+    connections_evicted: 0,
+    records: 0,
+  };
+}
+
+export type ReplayCounters = ReturnType<typeof createReplayCounters>;

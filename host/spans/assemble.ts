@@ -1,0 +1,168 @@
+/**
+ * Paired messages become spans: one row of the batch each, no objects.
+ * A span runs from the request's first byte to the response's last byte, as the side that owns the socket saw them.
+ */
+import { ATTRIBUTE_VALUE, MESSAGE_ERROR, MESSAGE_PARTIAL, MESSAGE_SUSPECT } from '../../parsers/sdk/abi.ts';
+import { C, type Counters } from '../self/counters.ts';
+import {
+  type SealedBatch,
+  SPAN_ERROR,
+  SPAN_HAS_PARENT,
+  SPAN_ONE_WAY,
+  SPAN_PARTIAL,
+  SPAN_SERVER,
+  SPAN_SUSPECT,
+  SpanBatch,
+} from './batch.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Messages } from './messages.ts';
+import type { ProtocolTable, SpanProtocol } from './protocols.ts';
+import { emptyTraceParent, IdSource, parseTraceParent } from './trace-context.ts';
+
+const TWO_32 = 0x1_0000_0000;
+/** Without a traceparent the span is a root of its own, and sampled. */
+const SAMPLED = 1;
+
+export interface AssemblerOptions {
+  readonly batchSpans: number;
+  /** Takes each finished batch. */
+  readonly emit: (batch: SealedBatch) => void;
+}
+
+export class Assembler {
+  readonly #batch: SpanBatch;
+  readonly #messages: Messages;
+  readonly #protocols: ProtocolTable;
+  readonly #counters: Counters;
+  readonly #emit: (batch: SealedBatch) => void;
+  readonly #ids = new IdSource();
+  readonly #parent = emptyTraceParent();
+  #offsetLow = 0;
+  #offsetHigh = 0;
+  /** Time of the oldest span in the batch, by the caller's clock; Infinity when it is empty. */
+  #oldestMs = Number.POSITIVE_INFINITY;
+
+  constructor(messages: Messages, protocols: ProtocolTable, counters: Counters, options: AssemblerOptions) {
+    this.#batch = new SpanBatch(options.batchSpans);
+    this.#messages = messages;
+    this.#protocols = protocols;
+    this.#counters = counters;
+    this.#emit = options.emit;
+  }
+
+  /** CLOCK_REALTIME minus the clock of the records, in two u32 halves. */
+  setClockOffset(low: number, high: number): void {
+    this.#offsetLow = low;
+    this.#offsetHigh = high;
+  }
+
+  /**
+   * Adds the span of a pair; `response` is -1 for a request that gets none. `firstProtocol` is where the module's
+   * protocols begin in the table. The messages stay the caller's.
+   */
+  add(request: number, response: number, firstProtocol: number, endpoint: Endpoint, isServer: boolean): void {
+    const m = this.#messages;
+    const last = response < 0 ? request : response;
+    const requestWords = m.attributesWords[request]!;
+    const responseWords = response < 0 ? 0 : m.attributesWords[response]!;
+    if (!this.#batch.hasRoom(requestWords + responseWords)) this.flush();
+    const index = firstProtocol + m.protocol[request]!;
+    const protocol = this.#protocols.list[index]!;
+    const batch = this.#batch;
+    const c = batch.columns;
+    const i = batch.length++;
+    const status = m.status[last]!;
+    c.protocol[i] = index;
+    c.status[i] = status;
+    c.endpoints[i] = endpoint;
+    c.requestBodyBytes[i] = m.bodyBytes[request]!;
+    c.responseBodyBytes[i] = response < 0 ? 0 : m.bodyBytes[response]!;
+    this.#addTimes(c.start, i, m.firstLow[request]!, m.firstHigh[request]!);
+    this.#addTimes(c.end, i, m.lastLow[last]!, m.lastHigh[last]!);
+    if (endsBeforeStart(c.start, c.end, i)) this.#addTimes(c.end, i, m.firstLow[request]!, m.firstHigh[request]!);
+    c.attributesAt[i] = batch.wordsUsed;
+    c.requestAttributes[i] = m.attributes[request]!;
+    c.responseAttributes[i] = response < 0 ? 0 : m.attributes[response]!;
+    this.#copyAttributes(request, requestWords);
+    if (response >= 0) this.#copyAttributes(response, responseWords);
+    const seen = m.flags[request]! | m.flags[last]!;
+    let flags = isServer ? SPAN_SERVER : 0;
+    const errorFrom = isServer ? protocol.serverErrorFrom : protocol.clientErrorFrom;
+    if ((seen & MESSAGE_ERROR) !== 0 || status >= errorFrom) flags |= SPAN_ERROR;
+    if ((seen & MESSAGE_PARTIAL) !== 0) flags |= SPAN_PARTIAL;
+    if ((seen & MESSAGE_SUSPECT) !== 0) flags |= SPAN_SUSPECT;
+    if (response < 0) flags |= SPAN_ONE_WAY;
+    c.flags[i] = flags | this.#identify(i, protocol, c.attributesAt[i]!);
+    this.#counters[C.spans_made]! += 1;
+    this.#oldestMs = Math.min(this.#oldestMs, performance.now());
+  }
+
+  /** Hands on what there is, if it has waited long enough. */
+  flushOlderThan(ms: number): void {
+    if (performance.now() - this.#oldestMs >= ms) this.flush();
+  }
+
+  flush(): void {
+    this.#oldestMs = Number.POSITIVE_INFINITY;
+    if (this.#batch.length > 0) this.#emit(this.#batch.seal(this.#protocols.list));
+  }
+
+  #addTimes(column: Uint32Array, i: number, low: number, high: number): void {
+    const sum = low + this.#offsetLow;
+    column[i * 2] = sum;
+    column[i * 2 + 1] = high + this.#offsetHigh + (sum >= TWO_32 ? 1 : 0);
+  }
+
+  #copyAttributes(message: number, words: number): void {
+    const batch = this.#batch;
+    const source = this.#messages.slab.words;
+    const from = this.#messages.attributesAt[message]!;
+    const to = batch.wordsUsed;
+    const target = batch.columns.words;
+    // Attributes are counted, so the words of one message must end where the next one's begin: drop the padding.
+    for (let w = 0; w < words; w++) target[to + w] = source[from + w]!;
+    batch.wordsUsed = to + attributesEnd(source, from, this.#messages.attributes[message]!) - from;
+  }
+
+  /** Trace, parent and span id of row i; returns SPAN_HAS_PARENT or 0. */
+  #identify(i: number, protocol: SpanProtocol, at: number): number {
+    const c = this.#batch.columns;
+    this.#ids.fill(c.spanId, i * 2, 2);
+    if (this.#findParent(protocol, at, c.requestAttributes[i]!)) {
+      for (let w = 0; w < 4; w++) c.traceId[i * 4 + w] = this.#parent.traceId[w]!;
+      for (let w = 0; w < 2; w++) c.parentSpanId[i * 2 + w] = this.#parent.parentId[w]!;
+      c.traceFlags[i] = this.#parent.flags;
+      return SPAN_HAS_PARENT;
+    }
+    this.#ids.fill(c.traceId, i * 4, 4);
+    c.traceFlags[i] = SAMPLED;
+    return 0;
+  }
+
+  #findParent(protocol: SpanProtocol, at: number, count: number): boolean {
+    if (protocol.traceparentId === 0) return false;
+    const words = this.#batch.columns.words;
+    let word = at;
+    for (let left = count; left > 0; left--) {
+      const head = words[word]!;
+      const length = head >>> 16;
+      if ((head & 0xffff) === protocol.traceparentId) {
+        const bytes = new Uint8Array(words.buffer, words.byteOffset);
+        return parseTraceParent(bytes, word * 4 + ATTRIBUTE_VALUE, length, this.#parent);
+      }
+      word += 1 + ((length + 3) >>> 2);
+    }
+    return false;
+  }
+}
+
+function attributesEnd(words: Uint32Array, at: number, count: number): number {
+  let word = at;
+  for (let left = count; left > 0; left--) word += 1 + (((words[word]! >>> 16) + 3) >>> 2);
+  return word;
+}
+
+function endsBeforeStart(start: Uint32Array, end: Uint32Array, i: number): boolean {
+  const high = end[i * 2 + 1]! - start[i * 2 + 1]!;
+  return high < 0 || (high === 0 && end[i * 2]! < start[i * 2]!);
+}

@@ -1,0 +1,167 @@
+/**
+ * Spans as columns. The assembler fills one SpanBatch again and again; `seal` copies what is filled into arrays of
+ * just that length and hands them on as a SealedBatch, which exporters read span by span (or column by column).
+ * Times are nanoseconds since the Unix epoch in two u32 halves, ids are u32 words, attributes are ABI attribute
+ * records (parsers/sdk/abi.ts) of request and response one after the other in one word array.
+ */
+
+import { decodeAttributes } from './attributes.ts';
+import { addPeerAttributes, type Endpoint } from './endpoint.ts';
+import { nameSpan, type SpanProtocol } from './protocols.ts';
+import type { Attributes, Span, SpanStatus, Spans } from './span.ts';
+
+/** Span flags. */
+export const SPAN_SERVER = 1;
+export const SPAN_ERROR = 2;
+export const SPAN_PARTIAL = 4;
+export const SPAN_HAS_PARENT = 8;
+export const SPAN_SUSPECT = 16;
+/** The request expects no response: duration is the request's own. */
+export const SPAN_ONE_WAY = 32;
+
+const ATTRIBUTE_WORDS_PER_SPAN = 96;
+
+export class SpanColumns {
+  readonly protocol: Uint16Array;
+  readonly flags: Uint16Array;
+  readonly traceFlags: Uint8Array;
+  readonly status: Uint32Array;
+  /** 4 words per span. */
+  readonly traceId: Uint32Array;
+  /** 2 words per span each. */
+  readonly spanId: Uint32Array;
+  readonly parentSpanId: Uint32Array;
+  /** 2 words per span each: low, high. */
+  readonly start: Uint32Array;
+  readonly end: Uint32Array;
+  readonly requestBodyBytes: Float64Array;
+  readonly responseBodyBytes: Float64Array;
+  /** First word in `words`, number of words, number of attributes of the request and of the response. */
+  readonly attributesAt: Uint32Array;
+  readonly requestAttributes: Uint16Array;
+  readonly responseAttributes: Uint16Array;
+  readonly words: Uint32Array;
+  readonly endpoints: Endpoint[];
+
+  constructor(spans: number, words: number, source?: SpanColumns) {
+    const column = <T extends { slice(from: number, to: number): T }>(
+      make: new (length: number) => T,
+      width: number,
+      from: T | undefined,
+    ): T => (from === undefined ? new make(spans * width) : from.slice(0, spans * width));
+    this.protocol = column(Uint16Array, 1, source?.protocol);
+    this.flags = column(Uint16Array, 1, source?.flags);
+    this.traceFlags = column(Uint8Array, 1, source?.traceFlags);
+    this.status = column(Uint32Array, 1, source?.status);
+    this.traceId = column(Uint32Array, 4, source?.traceId);
+    this.spanId = column(Uint32Array, 2, source?.spanId);
+    this.parentSpanId = column(Uint32Array, 2, source?.parentSpanId);
+    this.start = column(Uint32Array, 2, source?.start);
+    this.end = column(Uint32Array, 2, source?.end);
+    this.requestBodyBytes = column(Float64Array, 1, source?.requestBodyBytes);
+    this.responseBodyBytes = column(Float64Array, 1, source?.responseBodyBytes);
+    this.attributesAt = column(Uint32Array, 1, source?.attributesAt);
+    this.requestAttributes = column(Uint16Array, 1, source?.requestAttributes);
+    this.responseAttributes = column(Uint16Array, 1, source?.responseAttributes);
+    this.words = source === undefined ? new Uint32Array(words) : source.words.slice(0, words);
+    this.endpoints = source === undefined ? [] : source.endpoints.slice(0, spans);
+  }
+}
+
+/** The batch being filled. */
+export class SpanBatch {
+  readonly capacity: number;
+  readonly columns: SpanColumns;
+  length = 0;
+  wordsUsed = 0;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.columns = new SpanColumns(capacity, capacity * ATTRIBUTE_WORDS_PER_SPAN);
+  }
+
+  hasRoom(words: number): boolean {
+    return this.length < this.capacity && this.wordsUsed + words <= this.columns.words.length;
+  }
+
+  /** What is filled, as a batch of its own; this one is empty afterwards. */
+  seal(protocols: readonly SpanProtocol[]): SealedBatch {
+    const sealed = new SealedBatch(new SpanColumns(this.length, this.wordsUsed, this.columns), this.length, protocols);
+    this.columns.endpoints.length = 0;
+    this.length = 0;
+    this.wordsUsed = 0;
+    return sealed;
+  }
+}
+
+/** A finished batch: immutable, owns its memory. */
+export class SealedBatch implements Spans {
+  readonly columns: SpanColumns;
+  readonly length: number;
+  readonly #protocols: readonly SpanProtocol[];
+
+  constructor(columns: SpanColumns, length: number, protocols: readonly SpanProtocol[]) {
+    this.columns = columns;
+    this.length = length;
+    this.#protocols = protocols;
+  }
+
+  read(index: number): Span {
+    const c = this.columns;
+    if (index < 0 || index >= this.length) throw new RangeError(`span ${index} of ${this.length}`);
+    const protocol = this.#protocols[c.protocol[index]!]!;
+    const flags = c.flags[index]!;
+    const endpoint = c.endpoints[index]!;
+    const isServer = (flags & SPAN_SERVER) !== 0;
+    const { attributes, traceState } = this.#attributes(index, protocol, endpoint, isServer, flags);
+    return {
+      name: nameSpan(protocol, attributes),
+      kind: isServer ? protocol.serverKind : protocol.clientKind,
+      protocol: protocol.name,
+      traceId: hex(c.traceId, index, 4),
+      spanId: hex(c.spanId, index, 2),
+      ...((flags & SPAN_HAS_PARENT) !== 0 && { parentSpanId: hex(c.parentSpanId, index, 2) }),
+      ...(traceState !== undefined && { traceState }),
+      traceFlags: c.traceFlags[index]!,
+      startTimeUnixNano: nanos(c.start, index),
+      endTimeUnixNano: nanos(c.end, index),
+      status: statusOf(flags),
+      attributes,
+      resource: endpoint.resource,
+    };
+  }
+
+  #attributes(index: number, protocol: SpanProtocol, endpoint: Endpoint, isServer: boolean, flags: number) {
+    const c = this.columns;
+    const attributes: Attributes = { ...protocol.constants };
+    addPeerAttributes(attributes, endpoint, isServer);
+    const count = c.requestAttributes[index]! + c.responseAttributes[index]!;
+    const traceState = decodeAttributes(attributes, protocol, c.words, c.attributesAt[index]!, count);
+    const status = c.status[index]!;
+    if (protocol.statusAttribute !== undefined && status !== 0) attributes[protocol.statusAttribute] = status;
+    if (protocol.requestBodyAttribute !== undefined && c.requestBodyBytes[index]! > 0) {
+      attributes[protocol.requestBodyAttribute] = c.requestBodyBytes[index]!;
+    }
+    if (protocol.responseBodyAttribute !== undefined && (flags & SPAN_ONE_WAY) === 0) {
+      attributes[protocol.responseBodyAttribute] = c.responseBodyBytes[index]!;
+    }
+    if ((flags & SPAN_ERROR) !== 0) attributes['error.type'] ??= status !== 0 ? String(status) : '_OTHER';
+    if ((flags & SPAN_PARTIAL) !== 0) attributes['spanwire.partial'] = true;
+    if ((flags & SPAN_SUSPECT) !== 0) attributes['spanwire.suspect'] = true;
+    return { attributes, traceState };
+  }
+}
+
+function statusOf(flags: number): SpanStatus {
+  return (flags & SPAN_ERROR) !== 0 ? 'error' : 'unset';
+}
+
+function hex(words: Uint32Array, index: number, width: number): string {
+  let text = '';
+  for (let i = 0; i < width; i++) text += words[index * width + i]!.toString(16).padStart(8, '0');
+  return text;
+}
+
+function nanos(halves: Uint32Array, index: number): bigint {
+  return (BigInt(halves[index * 2 + 1]!) << 32n) | BigInt(halves[index * 2]!);
+}

@@ -1,0 +1,98 @@
+/**
+ * The protocols a shard knows, as the span stages need them: attribute tables by id, span name templates taken apart,
+ * error rules. A list that only grows: a span batch refers to its protocol by index, and a reloaded module adds new
+ * entries while batches made with the old ones are still on their way out.
+ */
+import type { Manifest, Protocol } from '../wasm/manifest.ts';
+import type { Attributes, SpanKind } from './span.ts';
+
+export interface AttributeField {
+  readonly name: string;
+  readonly type: 'string' | 'int' | 'double' | 'boolean';
+  /** False for attributes that are only reported when asked for, and for trace context. */
+  readonly reported: boolean;
+}
+
+/** A span name template as alternating literal text and attribute names. */
+type NamePart = { readonly literal: string } | { readonly attribute: string };
+
+export interface SpanProtocol {
+  readonly name: string;
+  readonly kind: Protocol['kind'];
+  readonly constants: Attributes;
+  /** By attribute id; sparse ids leave holes. */
+  readonly attributes: readonly (AttributeField | undefined)[];
+  readonly traceparentId: number;
+  readonly tracestateId: number;
+  readonly statusAttribute: string | undefined;
+  /** A status at or above this is an error for that side; Infinity where none is. */
+  readonly serverErrorFrom: number;
+  readonly clientErrorFrom: number;
+  readonly requestBodyAttribute: string | undefined;
+  readonly responseBodyAttribute: string | undefined;
+  readonly nameParts: readonly NamePart[];
+  readonly nameFallback: string;
+  readonly serverKind: SpanKind;
+  readonly clientKind: SpanKind;
+}
+
+export class ProtocolTable {
+  readonly list: SpanProtocol[] = [];
+
+  /** Adds a module's protocols; protocol p of the module is entry (returned index + p). */
+  add(manifest: Manifest, optIn: ReadonlySet<string>): number {
+    const first = this.list.length;
+    for (const protocol of manifest.protocols) this.list.push(describe(manifest, protocol, optIn));
+    return first;
+  }
+}
+
+function describe(manifest: Manifest, protocol: Protocol, optIn: ReadonlySet<string>): SpanProtocol {
+  const attributes: (AttributeField | undefined)[] = [];
+  let traceparentId = 0;
+  let tracestateId = 0;
+  for (const { id, name, type, role, optIn: hidden } of manifest.attributes) {
+    if (role === 'traceparent') traceparentId = id;
+    if (role === 'tracestate') tracestateId = id;
+    attributes[id] = { name, type, reported: role === undefined && (hidden !== true || optIn.has(name)) };
+  }
+  return {
+    name: protocol.name,
+    kind: protocol.kind,
+    constants: protocol.constants,
+    attributes,
+    traceparentId,
+    tracestateId,
+    statusAttribute: protocol.status?.attribute,
+    serverErrorFrom: protocol.status?.error.server ?? Number.POSITIVE_INFINITY,
+    clientErrorFrom: protocol.status?.error.client ?? Number.POSITIVE_INFINITY,
+    requestBodyAttribute: protocol.bodySize?.request,
+    responseBodyAttribute: protocol.bodySize?.response,
+    nameParts: takeApart(protocol.spanName),
+    nameFallback: protocol.spanNameFallback,
+    serverKind: protocol.kind === 'messaging' ? 'consumer' : 'server',
+    clientKind: protocol.kind === 'messaging' ? 'producer' : 'client',
+  };
+}
+
+function takeApart(template: string): NamePart[] {
+  return template
+    .split(/(\{[^{}]*\})/)
+    .filter((part) => part !== '')
+    .map((part) => (part.startsWith('{') ? { attribute: part.slice(1, -1) } : { literal: part }));
+}
+
+/** The span's name from its attributes; the fallback when one that the template needs is missing. */
+export function nameSpan(protocol: SpanProtocol, attributes: Attributes): string {
+  let name = '';
+  for (const part of protocol.nameParts) {
+    if ('literal' in part) {
+      name += part.literal;
+      continue;
+    }
+    const value = attributes[part.attribute];
+    if (value === undefined || value === '_OTHER') return protocol.nameFallback;
+    name += value;
+  }
+  return name;
+}

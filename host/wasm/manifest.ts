@@ -1,0 +1,231 @@
+/**
+ * What a parser module says about itself, and the checks that need no guest code to run: the JSON manifest in the
+ * custom section `spanwire.manifest`, imports, exports and start function. Rule: a module that passes here can be
+ * instantiated without any code of it running; everything it says later is still untrusted.
+ * Prose: docs/abi.md. Binary format: https://webassembly.github.io/spec/core/binary/modules.html
+ */
+import { z } from 'zod';
+import { ABI_MAJOR, MESSAGE_MAX, SLOT_ALIGN, SLOT_HEADER } from '../../parsers/sdk/abi.ts';
+import { hasStartSection, WasmFormatError } from './sections.ts';
+
+export const MANIFEST_SECTION = 'spanwire.manifest';
+
+/** Largest manifest: an attribute table of a thousand rows fits; a bomb does not. */
+const MANIFEST_MAX_BYTES = 256 * 1024;
+/** Largest slot class. HTTP/2 with a thousand streams needs about 200 KiB. */
+const SLOT_MAX_BYTES = 1024 * 1024;
+const MEMORY_PAGES_MAX = 16_384;
+const FUEL_PER_KIB_MAX = 10_000_000;
+const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
+
+/** A module the host refuses, and why, in words for its author. */
+export class ManifestError extends Error {
+  override readonly name = 'ManifestError';
+}
+
+const token = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower case, digits and dashes, 32 characters at most');
+const attributeName = z.string().regex(/^[a-z][a-z0-9_.-]{0,127}$/, 'must be a dotted lower-case OpenTelemetry name');
+const version = z.string().regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, 'must be a semantic version such as 1.0.0');
+const attributeType = z.enum(['string', 'int', 'double', 'boolean']);
+const status = z.int().min(1).max(0xffff_ffff);
+
+const attributeDefinition = z.strictObject({
+  /** Stands in the attribute records of the module's output. */
+  id: z.int().min(1).max(65_535),
+  name: attributeName,
+  type: attributeType,
+  /** Trace context that the host takes as parent instead of reporting it. */
+  role: z.enum(['traceparent', 'tracestate']).optional(),
+  /** Class of secret the host redacts before it reports the value. */
+  redaction: z.enum(['query', 'sql', 'auth', 'header']).optional(),
+  /** Reported only where the configuration asks for it. */
+  optIn: z.boolean().optional(),
+  /** Name of the constant in the generated attributes.ts, where the upper-snaked name will not do. */
+  const: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]*$/, 'must be UPPER_SNAKE')
+    .optional(),
+});
+
+const protocol = z.strictObject({
+  name: token,
+  kind: z.enum(['http', 'rpc', 'db', 'messaging', 'other']),
+  /** fifo: k-th request with k-th response; key: equal MESSAGE_KEY; none: every message is one-way. */
+  pairing: z.enum(['fifo', 'key', 'none']),
+  /** Span name: `{attribute}` is replaced; where one is missing, the fallback names the span. */
+  spanName: z.string().min(1).max(256),
+  spanNameFallback: z.string().min(1).max(128),
+  /** Attribute that reports MESSAGE_STATUS of the response, and from which value on it is an error for each side. */
+  status: z
+    .strictObject({
+      attribute: attributeName,
+      error: z.strictObject({ server: status.optional(), client: status.optional() }),
+    })
+    .optional(),
+  /** Attributes that report MESSAGE_BODY_BYTES. */
+  bodySize: z.strictObject({ request: attributeName.optional(), response: attributeName.optional() }).optional(),
+  /** Attributes that every span of the protocol carries. */
+  constants: z.record(attributeName, z.union([z.string().max(256), z.number(), z.boolean()])),
+});
+
+const manifest = z.strictObject({
+  name: token,
+  version,
+  abi: z.strictObject({ major: z.int().min(1), minor: z.int().min(0) }),
+  /** MESSAGE_PROTOCOL of an output record is an index into this list. */
+  protocols: z.array(protocol).min(1).max(16),
+  /** Hints that break ties of identification; never decisive. */
+  ports: z.array(z.int().min(1).max(65_535)).max(64),
+  /** Latin-1 prefixes of either direction; the host asks `identify` only after one of them. Empty: always. */
+  magic: z.array(z.string().regex(/^[\0-\xff]{1,32}$/, 'must be 1 to 32 Latin-1 characters')).max(64),
+  /** Slot classes in bytes, ascending; a connection begins in the first. */
+  slots: z
+    .array(z.int().min(SLOT_HEADER).max(SLOT_MAX_BYTES).multipleOf(SLOT_ALIGN, `must be a multiple of ${SLOT_ALIGN}`))
+    .min(1)
+    .max(4),
+  /** Slots are handed to another version of the module only when this is equal. */
+  stateVersion: z.int().min(1),
+  limits: z.strictObject({
+    memoryPages: z.int().min(1).max(MEMORY_PAGES_MAX),
+    fuelPerKiB: z.int().min(1).max(FUEL_PER_KIB_MAX),
+    outputPerCall: z.int().min(MESSAGE_MAX).max(OUTPUT_MAX_BYTES),
+  }),
+  attributes: z.array(attributeDefinition).max(1024),
+});
+
+export type Manifest = z.infer<typeof manifest>;
+export type Protocol = z.infer<typeof protocol>;
+export type AttributeDefinition = z.infer<typeof attributeDefinition>;
+export type AttributeType = z.infer<typeof attributeType>;
+
+/** The exports every module has, and their kinds. */
+const EXPORTS: Readonly<Record<string, WebAssembly.ExternalKind>> = {
+  memory: 'memory',
+  abi_version: 'function',
+  layout: 'function',
+  open: 'function',
+  identify: 'function',
+  run: 'function',
+  close: 'function',
+};
+
+/**
+ * The manifest of a module that passes every static check; throws ManifestError otherwise. Given bytes it also refuses
+ * a start function, which a compiled module no longer shows: untrusted files come as bytes.
+ */
+export function readManifest(source: Uint8Array<ArrayBuffer> | WebAssembly.Module): Manifest {
+  const module = source instanceof WebAssembly.Module ? source : compile(source);
+  checkImportsAndExports(module);
+  return parseManifest(manifestText(module));
+}
+
+/** Checks manifest text as it stands in manifest.json or in the custom section. */
+export function parseManifest(text: string): Manifest {
+  const parsed = manifest.safeParse(parseJson(text));
+  if (!parsed.success) throw new ManifestError(`manifest: ${describe(parsed.error)}`);
+  checkMeaning(parsed.data);
+  return parsed.data;
+}
+
+function compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  try {
+    const module = new WebAssembly.Module(bytes);
+    if (hasStartSection(bytes)) throw new ManifestError('has a start function; a module must not run code when loaded');
+    return module;
+  } catch (error) {
+    if (error instanceof WebAssembly.CompileError) throw new ManifestError(`not a valid module: ${error.message}`);
+    if (error instanceof WasmFormatError) throw new ManifestError(error.message);
+    throw error;
+  }
+}
+
+function checkImportsAndExports(module: WebAssembly.Module): void {
+  const [first] = WebAssembly.Module.imports(module);
+  if (first) throw new ManifestError(`imports ${first.module}.${first.name}; a module must import nothing`);
+  const found = new Map(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind]));
+  for (const [name, kind] of Object.entries(EXPORTS)) {
+    const actual = found.get(name);
+    if (actual === undefined) throw new ManifestError(`lacks the export "${name}" (${kind})`);
+    if (actual !== kind) throw new ManifestError(`export "${name}" is a ${actual}, must be a ${kind}`);
+  }
+  if (found.has('migrate') && found.get('migrate') !== 'function') {
+    throw new ManifestError(`export "migrate" is a ${found.get('migrate')}, must be a function`);
+  }
+}
+
+function manifestText(module: WebAssembly.Module): string {
+  const sections = WebAssembly.Module.customSections(module, MANIFEST_SECTION);
+  const [section] = sections;
+  if (!section) throw new ManifestError(`lacks the custom section "${MANIFEST_SECTION}"`);
+  if (sections.length > 1)
+    throw new ManifestError(`has ${sections.length} sections "${MANIFEST_SECTION}", must be one`);
+  if (section.byteLength > MANIFEST_MAX_BYTES) {
+    throw new ManifestError(`manifest is ${section.byteLength} bytes, at most ${MANIFEST_MAX_BYTES} are read`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(section);
+  } catch {
+    throw new ManifestError('manifest is not UTF-8');
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ManifestError(`manifest is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function describe(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => `${path.join('.') || '(root)'}: ${message}`)
+    .join('; ');
+}
+
+/** What a schema cannot say: relations between the fields. */
+function checkMeaning(manifest: Manifest): void {
+  const { abi, attributes, protocols, slots } = manifest;
+  if (abi.major !== ABI_MAJOR) {
+    throw new ManifestError(`speaks ABI ${abi.major}.${abi.minor}, this host speaks ${ABI_MAJOR}.x`);
+  }
+  requireUnique(
+    'attribute id',
+    attributes.map(({ id }) => id),
+  );
+  requireUnique(
+    'attribute name',
+    attributes.map(({ name }) => name),
+  );
+  requireUnique(
+    'protocol name',
+    protocols.map(({ name }) => name),
+  );
+  if (slots.some((size, index) => index > 0 && size <= slots[index - 1]!)) {
+    throw new ManifestError(`slots: sizes must ascend, found ${slots.join(', ')}`);
+  }
+  for (const one of protocols) checkSpanName(one, attributes);
+}
+
+function requireUnique(what: string, values: readonly (string | number)[]): void {
+  const twice = values.find((value, index) => values.indexOf(value) !== index);
+  if (twice !== undefined) throw new ManifestError(`${what} ${twice} is defined twice`);
+}
+
+function checkSpanName({ name, spanName, constants, status }: Protocol, attributes: AttributeDefinition[]): void {
+  const known = new Set([...attributes.map((attribute) => attribute.name), ...Object.keys(constants)]);
+  if (status) known.add(status.attribute);
+  for (const [, reference] of spanName.matchAll(/\{([^{}]*)\}/g)) {
+    if (!known.has(reference!)) {
+      throw new ManifestError(
+        `protocol ${name}: spanName refers to "${reference}", which is no attribute of the module`,
+      );
+    }
+  }
+  if (/[{}]/.test(spanName.replace(/\{[^{}]*\}/g, ''))) {
+    throw new ManifestError(`protocol ${name}: spanName has an unpaired brace: ${spanName}`);
+  }
+}

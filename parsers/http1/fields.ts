@@ -1,0 +1,127 @@
+/**
+ * Header fields: which names matter, told apart by their first byte and words of eight, and where a value lies.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-5
+ *
+ * `| 0x20` on a letter gives lower case and is one-to-one; on "-" it changes nothing, so a name is compared exactly,
+ * but for control characters that no name holds.
+ */
+
+import { isBlank } from '../sdk/bytes';
+
+/** Ids: also bit numbers of Head.seen. */
+export const OTHER: u32 = 0;
+export const HOST: u32 = 1;
+export const USER_AGENT: u32 = 2;
+export const CONTENT_TYPE: u32 = 3;
+export const CONTENT_LENGTH: u32 = 4;
+export const TRANSFER_ENCODING: u32 = 5;
+export const UPGRADE: u32 = 6;
+export const TRACEPARENT: u32 = 7;
+export const TRACESTATE: u32 = 8;
+
+/** Bytes that decide whether a line matters: the longest name and the byte behind it. */
+export const NAME_DECIDES: usize = 18;
+
+const LOWER_4: u32 = 0x20202020;
+const LOWER_8: u64 = 0x2020202020202020;
+
+const WORD_HOST: u32 = 0x74736f68; // host
+const WORD_CONTENT: u64 = 0x2d746e65746e6f63; // content-
+const WORD_LENGTH: u32 = 0x676e656c; // leng(th)
+const WORD_TYPE: u32 = 0x65707974; // type
+const WORD_TRANSFER: u64 = 0x726566736e617274; // transfer
+const WORD_ENCODING: u64 = 0x6e69646f636e652d; // -encodin(g)
+const WORD_TRACEPAR: u64 = 0x7261706563617274; // tracepar(ent)
+const WORD_ENT: u32 = 0x746e6572; // rent
+const WORD_TRACESTA: u64 = 0x6174736563617274; // tracesta(te)
+const WORD_USER_AGE: u64 = 0x6567612d72657375; // user-age(nt)
+const WORD_UPGR: u32 = 0x72677075; // upgr(ade)
+const WORD_RADE: u32 = 0x65646172; // rade
+
+/** Id of the field whose line starts at `line`; OTHER too when the line is shorter than the name and one byte. */
+export function fieldAt(line: usize, end: usize): u32 {
+  const length = end - line;
+  if (length < 5) return OTHER;
+  switch (load<u8>(line) | 0x20) {
+    case 0x63:
+      return length > 12 ? contentField(line, length) : OTHER;
+    case 0x68:
+      return word4(line) == WORD_HOST && closes(line + 4) ? HOST : OTHER;
+    case 0x74:
+      return length > 10 ? traceOrTransfer(line, length) : OTHER;
+    case 0x75:
+      return length > 7 ? userAgentOrUpgrade(line, length) : OTHER;
+  }
+  return OTHER;
+}
+
+/** Where the value of a known field starts, behind its colon; 0 when there is no colon behind the name. */
+export function valueOf(line: usize, end: usize, field: u32): usize {
+  let at = line + nameLength(field);
+  while (at < end && isBlank(load<u8>(at))) at++;
+  return at < end && load<u8>(at) == 0x3a ? at + 1 : 0;
+}
+
+/** Whether there is space between name and colon: a server must refuse it (RFC 9112 section 5.1). */
+export function isSpaced(line: usize, field: u32): bool {
+  return isBlank(load<u8>(line + nameLength(field)));
+}
+
+function nameLength(field: u32): usize {
+  switch (field) {
+    case HOST:
+      return 4;
+    case UPGRADE:
+      return 7;
+    case CONTENT_TYPE:
+      return 12;
+    case CONTENT_LENGTH:
+      return 14;
+    case TRANSFER_ENCODING:
+      return 17;
+    case TRACEPARENT:
+      return 11;
+  }
+  return 10;
+}
+
+function contentField(line: usize, length: usize): u32 {
+  if (word8(line) != WORD_CONTENT) return OTHER;
+  const word = word4(line + 8);
+  if (word == WORD_TYPE && closes(line + 12)) return CONTENT_TYPE;
+  if (word != WORD_LENGTH || length <= 14) return OTHER;
+  return (load<u16>(line, 12) | 0x2020) == 0x6874 && closes(line + 14) ? CONTENT_LENGTH : OTHER;
+}
+
+function traceOrTransfer(line: usize, length: usize): u32 {
+  const word = word8(line);
+  if (word == WORD_TRANSFER) {
+    if (length <= 17 || word8(line + 8) != WORD_ENCODING) return OTHER;
+    return (load<u8>(line, 16) | 0x20) == 0x67 && closes(line + 17) ? TRANSFER_ENCODING : OTHER;
+  }
+  if (word == WORD_TRACEPAR) {
+    return length > 11 && word4(line + 7) == WORD_ENT && closes(line + 11) ? TRACEPARENT : OTHER;
+  }
+  if (word != WORD_TRACESTA) return OTHER;
+  return (load<u16>(line, 8) | 0x2020) == 0x6574 && closes(line + 10) ? TRACESTATE : OTHER;
+}
+
+function userAgentOrUpgrade(line: usize, length: usize): u32 {
+  if (word4(line) == WORD_UPGR) return word4(line + 3) == WORD_RADE && closes(line + 7) ? UPGRADE : OTHER;
+  if (length <= 10 || word8(line) != WORD_USER_AGE) return OTHER;
+  return (load<u16>(line, 8) | 0x2020) == 0x746e && closes(line + 10) ? USER_AGENT : OTHER;
+}
+
+function word4(at: usize): u32 {
+  return load<u32>(at) | LOWER_4;
+}
+
+function word8(at: usize): u64 {
+  return load<u64>(at) | LOWER_8;
+}
+
+/** Whether a name ends here. */
+function closes(at: usize): bool {
+  const byte = load<u8>(at);
+  return byte == 0x3a || isBlank(byte);
+}

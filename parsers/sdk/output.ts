@@ -1,0 +1,195 @@
+/**
+ * Writes the output arena: messages with their attributes, and hints.
+ *
+ *   beginOutput();                                    // at the start of run
+ *   if (!hasRoom()) return index;                     // before every message
+ *   const message = Message.open(slot, REQUEST);      // at most one is open
+ *   message.string(URL_PATH, from, length);
+ *   message.commit();
+ *   endOutput();                                      // at the end of run
+ *
+ * Invariant: between `hasRoom` and the next `hasRoom` a parser writes at most one message and HINTS hints; a message
+ * never outgrows its share, because an attribute that does not fit is left out and the message marked partial.
+ * A message that cannot be finished within its chunk is kept in the slot (`keep`) and taken back later (`restore`).
+ */
+
+import {
+  ATTRIBUTE_ID,
+  ATTRIBUTE_LENGTH,
+  ATTRIBUTE_VALUE,
+  MESSAGE_ATTRIBUTES,
+  MESSAGE_BODY_BYTES,
+  MESSAGE_BYTES,
+  MESSAGE_FIRST,
+  MESSAGE_KEY,
+  MESSAGE_LAST,
+  MESSAGE_MAX,
+  MESSAGE_PARTIAL,
+  MESSAGE_PROTOCOL,
+  MESSAGE_SIZE,
+  MESSAGE_STATUS,
+  OUT_FLAGS,
+  OUT_SHORT,
+  OUT_SLOT,
+  OUT_TYPE,
+  OUT_VALUE,
+  STRING_MAX,
+} from './abi';
+import { copy } from './bytes';
+import { outputArena, outputLimit, setOutputLength } from './module';
+
+/** Hints that may accompany one message. */
+const HINTS = 4;
+/** Longest message this SDK writes: what the host grants, less the hints. */
+export const MESSAGE_LIMIT = MESSAGE_MAX - HINTS * OUT_SHORT;
+
+let cursor: usize = 0;
+/** Where the next attribute of the open message goes. */
+let tail: usize = 0;
+
+export function beginOutput(): void {
+  cursor = outputArena;
+}
+
+export function endOutput(): void {
+  setOutputLength(<u32>(cursor - outputArena));
+}
+
+/** Whether another message and its hints fit for certain. */
+export function hasRoom(): bool {
+  return outputLimit - cursor >= <usize>MESSAGE_MAX;
+}
+
+export function hint(slot: u32, type: u32, value: u32 = 0): void {
+  store<u32>(cursor, OUT_SHORT);
+  store<u32>(cursor, slot, OUT_SLOT);
+  store<u32>(cursor, type, OUT_TYPE);
+  store<u32>(cursor, value, OUT_VALUE);
+  cursor += OUT_SHORT;
+}
+
+@unmanaged
+export class Message {
+  length: u32;
+  slot: u32;
+  type: u16;
+  flags: u16;
+  status: u32;
+  key: u64;
+  first: u64;
+  last: u64;
+  bytes: u64;
+  bodyBytes: u64;
+  attributes: u16;
+  protocol: u8;
+  reserved: u8;
+  reserved2: u32;
+
+  /** Starts a message at the end of the output; nothing is written for good before `commit`. */
+  static open(slot: u32, type: u32): Message {
+    memory.fill(cursor, 0, MESSAGE_SIZE);
+    const message = changetype<Message>(cursor);
+    message.slot = slot;
+    message.type = <u16>type;
+    tail = cursor + MESSAGE_SIZE;
+    return message;
+  }
+
+  /** Takes a message back that `keep` stored at `from`. */
+  static restore(from: usize, slot: u32): Message {
+    const length = load<u32>(from);
+    copy(cursor, from, length);
+    const message = changetype<Message>(cursor);
+    message.slot = slot;
+    tail = cursor + length;
+    return message;
+  }
+
+  /** Bytes `keep` will write. */
+  get size(): u32 {
+    return <u32>(tail - changetype<usize>(this));
+  }
+
+  /** Stores the unfinished message at `to` (in the slot), `size` bytes, and takes it off the output. */
+  keep(to: usize): void {
+    this.length = this.size;
+    copy(to, changetype<usize>(this), this.length);
+  }
+
+  /** Sets MESSAGE flags. */
+  flag(bits: u32): void {
+    this.flags |= <u16>bits;
+  }
+
+  commit(): void {
+    const length = (this.size + 7) & ~7;
+    store<u32>(tail, 0);
+    this.length = length;
+    cursor += length;
+  }
+
+  /** A string attribute; cut at `limit`. Padding is zero: nothing that is not part of the value leaves the module. */
+  string(id: u32, from: usize, length: usize, limit: usize = <usize>STRING_MAX): void {
+    if (length > limit) {
+      length = limit;
+      this.flag(MESSAGE_PARTIAL);
+    }
+    const size = (<usize>ATTRIBUTE_VALUE + length + 3) & ~3;
+    if (!this.claim(size)) return;
+    store<u32>(tail + size - 4, 0);
+    this.put(id, length);
+    copy(tail + ATTRIBUTE_VALUE, from, length);
+    tail += size;
+  }
+
+  int(id: u32, value: i64): void {
+    if (!this.claim(ATTRIBUTE_VALUE + 8)) return;
+    this.put(id, 8);
+    store<i64>(tail, value, ATTRIBUTE_VALUE);
+    tail += ATTRIBUTE_VALUE + 8;
+  }
+
+  double(id: u32, value: f64): void {
+    this.int(id, reinterpret<i64>(value));
+  }
+
+  bool(id: u32, value: bool): void {
+    if (!this.claim(ATTRIBUTE_VALUE + 4)) return;
+    this.put(id, 1);
+    store<u32>(tail, value ? 1 : 0, ATTRIBUTE_VALUE);
+    tail += ATTRIBUTE_VALUE + 4;
+  }
+
+  /** Counts an attribute of `size` bytes if it fits; marks the message partial if not. */
+  private claim(size: usize): bool {
+    if (<usize>this.size + size > <usize>MESSAGE_LIMIT) {
+      this.flag(MESSAGE_PARTIAL);
+      return false;
+    }
+    this.attributes++;
+    return true;
+  }
+
+  @inline
+  private put(id: u32, length: usize): void {
+    store<u16>(tail, <u16>id, ATTRIBUTE_ID);
+    store<u16>(tail, <u16>length, ATTRIBUTE_LENGTH);
+  }
+}
+
+if (
+  offsetof<Message>() != MESSAGE_SIZE ||
+  offsetof<Message>('slot') != OUT_SLOT ||
+  offsetof<Message>('type') != OUT_TYPE ||
+  offsetof<Message>('flags') != OUT_FLAGS ||
+  offsetof<Message>('status') != MESSAGE_STATUS ||
+  offsetof<Message>('key') != MESSAGE_KEY ||
+  offsetof<Message>('first') != MESSAGE_FIRST ||
+  offsetof<Message>('last') != MESSAGE_LAST ||
+  offsetof<Message>('bytes') != MESSAGE_BYTES ||
+  offsetof<Message>('bodyBytes') != MESSAGE_BODY_BYTES ||
+  offsetof<Message>('attributes') != MESSAGE_ATTRIBUTES ||
+  offsetof<Message>('protocol') != MESSAGE_PROTOCOL
+) {
+  ERROR('Message differs from abi.ts');
+}

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Makes this checkout ready to run: missing Debian packages, npm packages, build. Called by `npm run demo`, `start`
+# and `test`; quick when there is nothing to do. Names of packages for the tests alone come with `setup.sh test`.
+set -eu
+cd "$(dirname "$0")"
+
+build_packages="clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev g++ make"
+demo_packages="nginx-light redis-server"
+test_packages="clang-format nginx-light redis-server redis-tools tshark wrk"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# A package counts as there when what we need of it is there, however it came to be installed.
+missing_packages() {
+	for package in "$@"; do
+		case $package in
+		clang | make | clang-format | tshark | wrk) command -v "$package" ;;
+		g++) command -v g++ ;;
+		llvm) command -v llvm-strip || command -v llvm-strip-14 ;;
+		bpftool) command -v bpftool || ls /usr/sbin/bpftool ;;
+		nginx-light) command -v nginx || ls /usr/sbin/nginx ;;
+		redis-server) command -v redis-server ;;
+		redis-tools) command -v redis-benchmark ;;
+		libbpf-dev) ls /usr/include/bpf/libbpf.h ;;
+		libelf-dev) ls /usr/include/libelf.h ;;
+		zlib1g-dev) ls /usr/include/zlib.h ;;
+		*) false ;;
+		esac >/dev/null 2>&1 || printf '%s ' "$package"
+	done
+}
+
+install_packages() {
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	install="apt-get install -y --no-install-recommends $missing"
+	if [ "$(id -u)" -ne 0 ]; then
+		say "missing packages; run this line, then again:"
+		say "  sudo sh -c 'apt-get update && $install'"
+		exit 1
+	fi
+	say "installing $missing"
+	# Servers must not start by themselves: the demo and the tests run their own.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod +x "$policy"
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	# shellcheck disable=SC2086
+	{ apt-get update -q && $install; } >build/apt.log 2>&1 || {
+		tail -n 20 build/apt.log >&2
+		say "the packages could not be installed"
+		exit 1
+	}
+}
+
+install_modules() {
+	stamp=node_modules/.spanwire-lock
+	if [ -e "$stamp" ] && cmp -s package-lock.json "$stamp"; then return 0; fi
+	say "installing npm packages"
+	npm ci --no-audit --no-fund --loglevel=error >&2
+	cp package-lock.json "$stamp"
+}
+
+mkdir -p build
+case ${1:-} in
+demo) install_packages $build_packages $demo_packages ;;
+test) install_packages $build_packages $test_packages ;;
+*) install_packages $build_packages ;;
+esac
+install_modules
+PATH="$PWD/node_modules/.bin:$PATH" sh ./build.sh
