@@ -30,8 +30,8 @@ static __always_inline struct endpoint local_endpoint(struct sock *sk, struct tc
 	struct sock_common *common = &sk->__sk_common;
 	struct endpoint endpoint = {};
 
-	endpoint.family = read_address(endpoint.address, common->skc_family, common->skc_rcv_saddr,
-				       &common->skc_v6_rcv_saddr);
+	endpoint.family =
+		read_address(endpoint.address, common->skc_family, common->skc_rcv_saddr, &common->skc_v6_rcv_saddr);
 	endpoint.port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
 	finish_endpoint(&endpoint, sk);
 	return endpoint;
@@ -42,8 +42,7 @@ static __always_inline struct endpoint remote_endpoint(struct sock *sk)
 	struct sock_common *common = &sk->__sk_common;
 	struct endpoint endpoint = {};
 
-	endpoint.family =
-		read_address(endpoint.address, common->skc_family, common->skc_daddr, &common->skc_v6_daddr);
+	endpoint.family = read_address(endpoint.address, common->skc_family, common->skc_daddr, &common->skc_v6_daddr);
 	endpoint.port = bpf_ntohs(common->skc_dport);
 	finish_endpoint(&endpoint, sk);
 	return endpoint;

@@ -125,15 +125,34 @@ static __always_inline __u64 bounded_offset(__u64 offset)
 	return offset & (SPANWIRE_PAYLOAD_MAX - 1);
 }
 
+/* Appends up to `wanted` bytes in all to the payload. False at a fault, or when there is nothing to go on for. */
+static __always_inline bool append(struct scratch *scratch, struct iovec *iovec, __u32 wanted)
+{
+	__u64 captured = scratch->record.captured, length = iovec->length;
+
+	if (captured >= wanted)
+		return false;
+	if (length > wanted - captured)
+		length = wanted - captured;
+	if (!length)
+		return true;
+	length = bounded_length(length);
+	if (bpf_probe_read_user(scratch->payload + bounded_offset(captured), length, (void *)iovec->base)) {
+		scratch->record.flags |= SPANWIRE_FAULT;
+		return false;
+	}
+	scratch->record.captured += length;
+	return true;
+}
+
 /*
- * Copies up to `wanted` (at most SPANWIRE_PAYLOAD_MAX) bytes from the iovecs into the scratch. Returns how many.
- * A global function, so verified on its own; and masks instead of branches keep the loop to one state in the
- * verifier's eyes, which otherwise gives up at a million instructions.
+ * Copies up to `wanted` (at most SPANWIRE_PAYLOAD_MAX) bytes from user iovecs into the scratch of this CPU. A global
+ * function, so verified once and on its own. What it has copied so far is kept in the record and not in a variable:
+ * what comes from memory looks the same in every round, and the verifier needs not follow each path through the loop.
  */
-__noinline __u32 gather(__u64 address, __u32 iovecs, __u32 wanted)
+__noinline int gather(__u64 address, __u32 iovecs, __u32 wanted)
 {
 	struct scratch *scratch = scratch_of_cpu();
-	__u64 offset = 0, length;
 
 	if (!scratch)
 		return 0;
@@ -143,31 +162,20 @@ __noinline __u32 gather(__u64 address, __u32 iovecs, __u32 wanted)
 		scratch->record.flags |= SPANWIRE_FAULT;
 		return 0;
 	}
-	for (__u32 i = 0; i < IOVECS_MAX; i++) {
-		if (i >= iovecs || offset >= wanted)
+	for (__u32 i = 0; i < IOVECS_MAX; i++)
+		if (i >= iovecs || !append(scratch, &scratch->iovecs[i], wanted))
 			break;
-		length = scratch->iovecs[i].length;
-		if (!length)
-			continue;
-		length = bounded_length(length < wanted - offset ? length : wanted - offset);
-		if (bpf_probe_read_user(scratch->payload + bounded_offset(offset), length,
-					(void *)scratch->iovecs[i].base)) {
-			scratch->record.flags |= SPANWIRE_FAULT;
-			break;
-		}
-		offset += length;
-	}
-	return offset;
+	return 0;
 }
 
-static __always_inline __u32 copy_bytes(struct scratch *scratch, __u64 address, __u32 wanted)
+static __always_inline void copy_bytes(struct scratch *scratch, __u64 address, __u32 wanted)
 {
 	if (!wanted)
-		return 0;
-	if (!bpf_probe_read_user(scratch->payload, bounded_length(wanted), (void *)address))
-		return wanted;
-	scratch->record.flags |= SPANWIRE_FAULT;
-	return 0;
+		return;
+	if (bpf_probe_read_user(scratch->payload, bounded_length(wanted), (void *)address))
+		scratch->record.flags |= SPANWIRE_FAULT;
+	else
+		scratch->record.captured = wanted;
 }
 
 /* Fills in captured and the flags that say why it is less than moved. */
@@ -183,8 +191,10 @@ static __always_inline void copy_payload(struct scratch *scratch, struct source 
 	}
 	if (wanted > record->moved)
 		wanted = record->moved;
-	record->captured = source->iovecs ? gather(source->address, source->iovecs, wanted) :
-					    copy_bytes(scratch, source->address, wanted);
+	if (source->iovecs)
+		gather(source->address, source->iovecs, wanted);
+	else
+		copy_bytes(scratch, source->address, wanted);
 	if (record->flags & SPANWIRE_FAULT)
 		count(faults, 1);
 	else if (record->captured < record->moved)

@@ -11,12 +11,12 @@
 #define NO_SLOT 0xffffffff
 
 /* Atomic although per CPU: an interrupt may count between the load and the store of the task it interrupts. */
-#define count(field, n)                                                                                                \
-	do {                                                                                                           \
-		__u32 zero = 0;                                                                                        \
-		struct spanwire_counters *mine = bpf_map_lookup_elem(&counters, &zero);                                \
-		if (mine)                                                                                              \
-			__sync_fetch_and_add(&mine->field, n);                                                         \
+#define count(field, n)                                                                 \
+	do {                                                                            \
+		__u32 zero = 0;                                                         \
+		struct spanwire_counters *mine = bpf_map_lookup_elem(&counters, &zero); \
+		if (mine)                                                               \
+			__sync_fetch_and_add(&mine->field, n);                          \
 	} while (0)
 
 static __always_inline __u32 current_tgid(void)
@@ -75,7 +75,7 @@ static __always_inline void describe_ports(struct spanwire_record *record, struc
 }
 
 static __always_inline void describe(struct spanwire_record *record, struct sock *sk, struct tcp_sock *tcp,
-				     struct connection *connection, __u8 kind, __u8 direction)
+                                     struct connection *connection, __u8 kind, __u8 direction)
 {
 	__builtin_memset(record, 0, sizeof(*record));
 	record->connection = bpf_get_socket_cookie(sk);
@@ -153,7 +153,7 @@ static __always_inline void submit_control(struct spanwire_record *record, __u64
 
 /* A record without payload, put together on the stack: also where the scratch may be in use. */
 static __always_inline void submit_end(struct sock *sk, struct tcp_sock *tcp, struct connection *connection, __u8 kind,
-				       __u8 direction, __u32 position, __u32 end_in)
+                                       __u8 direction, __u32 position, __u32 end_in)
 {
 	struct spanwire_record record;
 

@@ -81,7 +81,7 @@ static __always_inline struct connection *wanted_connection(struct sock *sk)
 }
 
 static __always_inline void emit_data(struct sock *sk, struct tcp_sock *tcp, struct connection *connection,
-				      struct source *source, __u32 direction, __u32 moved)
+                                      struct source *source, __u32 direction, __u32 moved)
 {
 	struct scratch *scratch = scratch_of_cpu();
 	__u64 id = bpf_get_current_pid_tgid();

@@ -78,7 +78,8 @@ enum {
 /* The first argument stays in place until the result replaces it. */
 static __always_inline struct call read_call(struct task_struct *task, struct pt_regs *regs)
 {
-	struct call call = {{regs->orig_x0, regs->regs[1], regs->regs[2], regs->regs[3], regs->regs[4]}, regs->syscallno};
+	struct call call = {{regs->orig_x0, regs->regs[1], regs->regs[2], regs->regs[3], regs->regs[4]},
+	                    regs->syscallno};
 
 	if (regs->regs[0] != regs->orig_x0 || regs->pstate & PSR_MODE32_BIT)
 		call.number = -1;

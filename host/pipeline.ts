@@ -187,7 +187,10 @@ export class Pipeline {
     if (sequence >= this.#tried) this.#tried = sequence + 1;
     const connection = this.#u32[(at + RECORD.slot) >>> 2]!;
     const kind = this.#u8[at + RECORD.kind]!;
-    if (connection === NO_SLOT) return;
+    if (connection === NO_SLOT || kind > KIND_CLOSE) {
+      this.#counters[C.records_malformed]! += 1;
+      return;
+    }
     if (connection >= c.capacity || c.state[connection] === FREE) {
       c.begin(connection, this.#u32, this.#u16, this.#u8, at);
       this.#counters[C.connections_opened]! += 1;
@@ -203,15 +206,16 @@ export class Pipeline {
     } else if (kind === KIND_EOF) {
       this.#counters[C.records_eof]! += 1;
       this.#order.end(connection, direction, this.#u32, at, originKnown);
-    } else if (kind === KIND_CLOSE) {
+    } else {
       this.#counters[C.records_close]! += 1;
       const word = (at + RECORD.timestampNs) >>> 2;
+      this.#order.close(connection, this.#u32, at, originKnown);
       this.#end(connection, this.#u32[word]!, this.#u32[word + 1]!);
-    } else this.#counters[C.records_malformed]! += 1;
+    }
   }
 
   #end(connection: number, timeLow: number, timeHigh: number): void {
-    this.#order.close(connection);
+    this.#order.abandon(connection);
     const [inEnded, outEnded] = [this.#order.ended(connection, 0), this.#order.ended(connection, 1)];
     this.#router.close(connection, inEnded, outEnded, timeLow, timeHigh);
   }

@@ -4,9 +4,11 @@
  * The rule: a record at the expected position passes at once. One ahead of it is held for a moment, because two
  * threads on one socket can report out of order; when the hole does not fill, it becomes a gap of exactly the
  * missing bytes. What lies behind the expected position was seen already and is cut off.
+ * While a hole waits, so does the other direction: a response must not overtake the request that is held, or the
+ * gap between them would be told too late.
  * Positions are TCP sequence numbers that wrap at 2^32; offsets count from the stream's start and do not.
  */
-import { RECORD, RECORD_SIZE } from '../kernel/layout.ts';
+import { DIRECTION_IN, DIRECTION_OUT, RECORD, RECORD_SIZE } from '../kernel/layout.ts';
 import { C, type Counters } from '../self/counters.ts';
 import type { Connections } from './connections.ts';
 
@@ -41,6 +43,10 @@ export interface ChunkSink {
 const STARTED = 1;
 const ENDED = 2;
 
+/** What lies farther behind than any window is ahead: a loss of more than 2 GiB. */
+const BEHIND_MAX = 64 * 1024 * 1024;
+const TWO_32 = 0x1_0000_0000;
+
 /** A hole is given up at once when this much waits behind it. */
 const HELD_RECORDS_MAX = 64;
 const HELD_BYTES_MAX = 512 * 1024;
@@ -48,6 +54,7 @@ const HELD_BYTES_MAX = 512 * 1024;
 const HELD_TOTAL_MAX = 32 * 1024 * 1024;
 
 interface Held {
+  readonly direction: number;
   readonly offset: number;
   readonly bytes: Uint8Array;
   readonly wireLength: number;
@@ -57,9 +64,8 @@ interface Held {
 
 interface Hole {
   readonly connection: number;
-  readonly direction: number;
   readonly sinceMs: number;
-  /** Ascending offsets. */
+  /** As they came; within a direction in ascending offsets. */
   readonly held: Held[];
   bytes: number;
 }
@@ -69,7 +75,7 @@ export class StreamOrder {
   readonly #sink: ChunkSink;
   readonly #counters: Counters;
   readonly #patienceMs: number;
-  /** By connection * 2 + direction. */
+  /** By connection. */
   readonly #holes = new Map<number, Hole>();
   #heldBytes = 0;
 
@@ -91,13 +97,13 @@ export class StreamOrder {
     const key = connection * 2 + direction;
     const ahead = this.#ahead(key, u32[word + (RECORD.position >>> 2)]!, u32[word + (RECORD.origin >>> 2)]!, known);
     const next = this.#connections.next[key]!;
-    if (ahead === 0 && !this.#holes.has(key)) {
+    if (ahead === 0 && !this.#holes.has(connection)) {
       this.#connections.next[key] = next + moved;
       this.#sink.data(connection, direction, at + RECORD_SIZE, length, moved, timeLow, timeHigh, next);
       return;
     }
     const bytes = u8.slice(at + RECORD_SIZE, at + RECORD_SIZE + length);
-    this.#disorder(connection, direction, { offset: next + ahead, bytes, wireLength: moved, timeLow, timeHigh });
+    this.#disorder(connection, { direction, offset: next + ahead, bytes, wireLength: moved, timeLow, timeHigh });
   }
 
   /** The direction's orderly end at a position. */
@@ -107,17 +113,27 @@ export class StreamOrder {
     const word = at >>> 2;
     const timeLow = u32[word + (RECORD.timestampNs >>> 2)]!;
     const timeHigh = u32[word + (RECORD.timestampNs >>> 2) + 1]!;
-    this.#closeHole(key);
+    this.#closeHole(connection);
     const ahead = this.#ahead(key, u32[word + (RECORD.position >>> 2)]!, u32[word + (RECORD.origin >>> 2)]!, known);
     if (ahead > 0) this.#gap(connection, direction, ahead, timeLow, timeHigh);
     this.#connections.stream[key]! |= ENDED;
     this.#sink.end(connection, direction, timeLow, timeHigh, this.#connections.next[key]!);
   }
 
-  /** The connection is gone: nothing more can fill its holes. */
-  close(connection: number): void {
-    this.#closeHole(connection * 2);
-    this.#closeHole(connection * 2 + 1);
+  /** The connection is gone, as the record at byte `at` says: what its streams had beyond what was seen is lost. */
+  close(connection: number, u32: Uint32Array, at: number, known: boolean): void {
+    const word = at >>> 2;
+    this.#closeHole(connection);
+    const origin = u32[word + (RECORD.origin >>> 2)]!;
+    this.#loseTail(connection, DIRECTION_OUT, u32[word + (RECORD.position >>> 2)]!, origin, known, u32, word);
+    // The record carries one origin, that of OUT: of an IN that was never seen, nobody knows how long it was.
+    if ((this.#connections.stream[connection * 2 + DIRECTION_IN]! & STARTED) === 0) return;
+    this.#loseTail(connection, DIRECTION_IN, u32[word + (RECORD.endIn >>> 2)]!, 0, false, u32, word);
+  }
+
+  /** The connection is given up without a last record. */
+  abandon(connection: number): void {
+    this.#closeHole(connection);
   }
 
   /** True when this direction reported its orderly end. */
@@ -127,7 +143,9 @@ export class StreamOrder {
 
   /** Gives up holes that waited long enough. */
   expire(nowMs: number): void {
-    for (const [key, hole] of this.#holes) if (nowMs - hole.sinceMs >= this.#patienceMs) this.#closeHole(key);
+    for (const [connection, { sinceMs }] of this.#holes) {
+      if (nowMs - sinceMs >= this.#patienceMs) this.#closeHole(connection);
+    }
   }
 
   get holes(): number {
@@ -141,62 +159,89 @@ export class StreamOrder {
       connections.stream[key]! |= STARTED;
       connections.base[key] = known ? origin : position;
     }
-    return (position - ((connections.base[key]! + connections.next[key]!) >>> 0)) | 0;
+    const distance = (position - ((connections.base[key]! + connections.next[key]!) >>> 0)) >>> 0;
+    return distance >= TWO_32 - BEHIND_MAX ? distance - TWO_32 : distance;
   }
 
-  #disorder(connection: number, direction: number, record: Held): void {
+  #loseTail(
+    connection: number,
+    direction: number,
+    position: number,
+    origin: number,
+    known: boolean,
+    u32: Uint32Array,
+    word: number,
+  ): void {
     const key = connection * 2 + direction;
-    const next = this.#connections.next[key]!;
-    if (record.offset <= next) {
-      this.#deliver(connection, direction, record);
-      this.#fill(key);
-      return;
-    }
-    let hole = this.#holes.get(key);
-    if (hole === undefined) {
-      hole = { connection, direction, sinceMs: performance.now(), held: [], bytes: 0 };
-      this.#holes.set(key, hole);
-    }
+    if ((this.#connections.stream[key]! & ENDED) !== 0) return;
+    const ahead = this.#ahead(key, position, origin, known);
+    const time = word + (RECORD.timestampNs >>> 2);
+    if (ahead > 0) this.#gap(connection, direction, ahead, u32[time]!, u32[time + 1]!);
+  }
+
+  #disorder(connection: number, record: Held): void {
+    const hole = this.#holes.get(connection);
+    const isLate = record.offset <= this.#connections.next[connection * 2 + record.direction]!;
+    if (hole === undefined && !isLate) this.#hold(connection, this.#open(connection), record);
+    else if (hole === undefined) this.#deliver(connection, record);
+    else if (isLate && hole.held.some(({ direction }) => direction === record.direction)) {
+      this.#deliver(connection, record);
+      this.#fill(hole);
+    } else this.#hold(connection, hole, record);
+  }
+
+  #open(connection: number): Hole {
+    const hole: Hole = { connection, sinceMs: performance.now(), held: [], bytes: 0 };
+    this.#holes.set(connection, hole);
+    return hole;
+  }
+
+  #hold(connection: number, hole: Hole, record: Held): void {
     insert(hole.held, record);
     hole.bytes += record.bytes.length;
     this.#heldBytes += record.bytes.length;
     const full = hole.held.length >= HELD_RECORDS_MAX || hole.bytes >= HELD_BYTES_MAX;
-    if (this.#patienceMs === 0 || full || this.#heldBytes >= HELD_TOTAL_MAX) this.#closeHole(key);
+    if (this.#patienceMs === 0 || full || this.#heldBytes >= HELD_TOTAL_MAX) this.#closeHole(connection);
   }
 
   /** Delivers what has become contiguous. */
-  #fill(key: number): void {
-    const hole = this.#holes.get(key);
-    if (hole === undefined) return;
-    while (hole.held.length > 0 && hole.held[0]!.offset <= this.#connections.next[key]!) {
+  #fill(hole: Hole): void {
+    while (hole.held.length > 0 && this.#missing(hole) <= 0) {
       this.#counters[C.chunks_reordered]! += 1;
       this.#take(hole);
     }
-    if (hole.held.length === 0) this.#holes.delete(key);
+    if (hole.held.length === 0) this.#holes.delete(hole.connection);
   }
 
   /** Turns the missing bytes into gaps and delivers everything held. */
-  #closeHole(key: number): void {
-    const hole = this.#holes.get(key);
+  #closeHole(connection: number): void {
+    const hole = this.#holes.get(connection);
     if (hole === undefined) return;
-    this.#holes.delete(key);
+    this.#holes.delete(connection);
     while (hole.held.length > 0) {
-      const first = hole.held[0]!;
-      const missing = first.offset - this.#connections.next[key]!;
-      if (missing > 0) this.#gap(hole.connection, hole.direction, missing, first.timeLow, first.timeHigh);
+      const { direction, timeLow, timeHigh } = hole.held[0]!;
+      const missing = this.#missing(hole);
+      if (missing > 0) this.#gap(connection, direction, missing, timeLow, timeHigh);
       this.#take(hole);
     }
+  }
+
+  /** Bytes missing in front of the first record held. */
+  #missing({ connection, held }: Hole): number {
+    const { direction, offset } = held[0]!;
+    return offset - this.#connections.next[connection * 2 + direction]!;
   }
 
   #take(hole: Hole): void {
     const record = hole.held.shift()!;
     hole.bytes -= record.bytes.length;
     this.#heldBytes -= record.bytes.length;
-    this.#deliver(hole.connection, hole.direction, record);
+    this.#deliver(hole.connection, record);
   }
 
   /** A record at or behind the expected offset: what was seen already is cut off its front. */
-  #deliver(connection: number, direction: number, record: Held): void {
+  #deliver(connection: number, record: Held): void {
+    const { direction } = record;
     const key = connection * 2 + direction;
     const next = this.#connections.next[key]!;
     const seen = Math.min(next - record.offset, record.wireLength);
@@ -218,8 +263,9 @@ export class StreamOrder {
   }
 }
 
+/** Before the first of its direction that lies behind it in the stream; else at the end. */
 function insert(held: Held[], record: Held): void {
-  let at = held.length;
-  while (at > 0 && held[at - 1]!.offset > record.offset) at--;
-  held.splice(at, 0, record);
+  const at = held.findIndex(({ direction, offset }) => direction === record.direction && offset > record.offset);
+  if (at < 0) held.push(record);
+  else held.splice(at, 0, record);
 }

@@ -1,14 +1,16 @@
 /**
  * OTLP over gRPC through OpenTelemetry's exporter.
  *
- * The gRPC channel has a connection back-off of its own that grows to two minutes and an exporter cannot be told to
- * cancel a call; the queue does both for every sink alike. So after a failure worth a retry the exporter is replaced by
- * a fresh one, and an aborted call is cancelled through its HTTP/2 stream, of which Node tells (diagnostics_channel).
+ * The gRPC channel has a connection back-off of its own that grows to two minutes, and an exporter cannot be told to
+ * cancel a call; the queue does both for every sink alike. So an exporter is used until the first failure worth a
+ * retry, then replaced, and it is ended by destroying its sockets, of which Node tells (diagnostics_channel, told
+ * apart by async context): its calls then fail at once instead of keeping the process until their deadline.
  *
  * Which codes are retried: https://opentelemetry.io/docs/specs/otlp/#failures-1
  */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from 'node:http2';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import { Metadata, status } from '@grpc/grpc-js';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
@@ -19,9 +21,6 @@ import { acceptedOutcome, shorten } from './otel-diagnostics.ts';
 import type { OtlpClient } from './otlp.ts';
 import { loggable, type OtlpConfig, tracesUrl } from './otlp-config.ts';
 import { retryDelayMs } from './retry-info.ts';
-
-const STREAM_CREATED = 'http2.client.stream.created';
-const EXPORT_PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
 const RETRYABLE = new Set<number>([
   status.CANCELLED,
@@ -55,54 +54,36 @@ export function openGrpcClient(config: OtlpConfig): OtlpClient {
 class GrpcClient implements OtlpClient {
   readonly #make: () => SpanExporter;
   readonly #target: string;
-  readonly #streams = new Set<ClientHttp2Stream>();
-  #exporter: SpanExporter | undefined;
+  #connection: Connection | undefined;
 
   constructor(make: () => SpanExporter, target: string) {
     this.#make = make;
     this.#target = target;
-    this.#exporter = make();
-    subscribe(STREAM_CREATED, this.#adopt);
   }
 
   async send(spans: ReadableSpan[], signal: AbortSignal): Promise<ExportOutcome> {
     const { promise, resolve } = Promise.withResolvers<ExportOutcome>();
-    this.#exporter ??= this.#make();
+    this.#connection ??= new Connection(this.#make());
     const abort = () => {
-      this.#cancel();
       resolve({ ok: false, retry: true, reason: `cannot export to ${this.#target}: ${shorten(signal.reason)}` });
     };
     signal.addEventListener('abort', abort, { once: true });
-    this.#exporter.export(spans, ({ code, error }: ExportResult) => {
+    this.#connection.export(spans, ({ code, error }) => {
       resolve(code === ExportResultCode.SUCCESS ? acceptedOutcome(spans.length) : this.#outcome(error));
     });
     const outcome = await promise;
     signal.removeEventListener('abort', abort);
-    if (!outcome.ok && outcome.retry) this.#discard();
+    if (!outcome.ok && outcome.retry) this.#replace();
     return outcome;
   }
 
   async close(): Promise<void> {
-    unsubscribe(STREAM_CREATED, this.#adopt);
-    this.#cancel();
-    await this.#exporter?.shutdown();
+    await this.#connection?.end();
   }
 
-  #adopt = (message: unknown): void => {
-    const { stream, headers } = message as { stream: ClientHttp2Stream; headers: OutgoingHttpHeaders };
-    if (headers[':path'] !== EXPORT_PATH) return;
-    this.#streams.add(stream);
-    stream.once('close', () => this.#streams.delete(stream));
-  };
-
-  #cancel(): void {
-    for (const stream of this.#streams) stream.close(constants.NGHTTP2_CANCEL);
-  }
-
-  /** Closes connection and back-off of this exporter; the next send makes a new one. */
-  #discard(): void {
-    this.#exporter?.shutdown().catch(() => {});
-    this.#exporter = undefined;
+  #replace(): void {
+    this.#connection?.end().catch(() => {});
+    this.#connection = undefined;
   }
 
   #outcome(error: Error | undefined): ExportOutcome {
@@ -114,6 +95,38 @@ class GrpcClient implements OtlpClient {
     return { ok: false, retry, reason, ...(retry && retryAfterMs !== undefined && { retryAfterMs }) };
   }
 }
+
+/** An exporter and the sockets that were opened for it. */
+class Connection {
+  readonly #exporter: SpanExporter;
+  readonly #sockets = new Set<Socket>();
+  #ended = false;
+
+  constructor(exporter: SpanExporter) {
+    this.#exporter = exporter;
+  }
+
+  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    connections.run(this, () => this.#exporter.export(spans, done));
+  }
+
+  adopt(socket: Socket): void {
+    if (this.#ended) process.nextTick(() => socket.destroy());
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true;
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#exporter.shutdown();
+  }
+}
+
+const connections = new AsyncLocalStorage<Connection>();
+subscribe('net.client.socket', (message) => {
+  connections.getStore()?.adopt((message as { socket: Socket }).socket);
+});
 
 function retryDelay(error: Error | undefined): number | undefined {
   if (error === undefined || !('metadata' in error) || !(error.metadata instanceof Metadata)) return undefined;

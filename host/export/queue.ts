@@ -107,13 +107,13 @@ export class ExportQueue {
     this.#deadline = this.#options.now() + deadlineMs;
     if (this.#notBefore <= this.#options.now() || this.#notBefore >= this.#deadline) this.#endPause?.();
     const alarm = Promise.withResolvers<void>();
-    const timer = setTimeout(alarm.resolve, deadlineMs);
+    const timers = [deadlineMs, deadlineMs + 2 * ABORT_GRACE_MS].map((ms) => setTimeout(alarm.resolve, ms));
     await Promise.race([this.#running, alarm.promise]);
-    clearTimeout(timer);
     this.#closed = true;
     this.#endPause?.();
     this.#attempt?.abort(new Error('shutdown'));
     await this.#running;
+    for (const timer of timers) clearTimeout(timer);
     this.#waiting = [];
     this.#settle('spans_dropped_shutdown', this.#queued);
   }
@@ -241,6 +241,6 @@ async function exportSafely(sink: SpanSink, spans: Spans, signal: AbortSignal): 
 function overdue(signal: AbortSignal): Promise<ExportOutcome> {
   return new Promise((resolve) => {
     const late = () => resolve({ ok: false, retry: true, reason: String(signal.reason?.message ?? signal.reason) });
-    signal.addEventListener('abort', () => setTimeout(late, ABORT_GRACE_MS), { once: true });
+    signal.addEventListener('abort', () => setTimeout(late, ABORT_GRACE_MS).unref(), { once: true });
   });
 }

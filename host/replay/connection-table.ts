@@ -71,15 +71,11 @@ export class ConnectionTable {
     return undefined;
   }
 
-  #start(segment: Segment, previous: Connection | undefined, isFromClient: boolean): Connection | undefined {
-    const { counters, slots } = this.#shared;
+  #start(segment: Segment, previous: Connection | undefined, isFromClient: boolean): Connection {
+    const { counters } = this.#shared;
     if (previous && !previous.isClosed) previous.close();
     if (previous) this.#forget(previous);
     if (this.#open.size >= this.#openMax && this.closeOldest()) counters.connections_evicted++;
-    if (slots.isFull) {
-      counters.segments_refused++;
-      return undefined;
-    }
     const connection = new Connection(++this.#lastId, segment, isFromClient, this.#shared);
     counters.connections++;
     if (!(segment.flags & SYN)) counters.connections_joined++;

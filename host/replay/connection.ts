@@ -103,9 +103,13 @@ export class Connection implements StreamSink {
 
   data(stream: Stream, part: Run): void {
     const { counters, queue, slots } = this.#shared;
+    if (this.slot === NO_SLOT && slots.isFull) {
+      counters.bytes_refused += part.length;
+      return;
+    }
+    if (this.slot === NO_SLOT) this.slot = slots.take();
     counters.bytes_accepted += part.length;
     counters.bytes_not_captured += part.length - part.captured;
-    if (this.slot === NO_SLOT) this.slot = slots.take();
     queue.data(this, stream, part);
   }
 

@@ -24,11 +24,12 @@ export function createReplayCounters() {
     /** Of connections whose start was not seen, and without a byte to show. */
     segments_unattached: 0,
     segments_after_close: 0,
-    segments_refused: 0,
     segments_held: 0,
     bytes_accepted: 0,
     /** Bytes that were there already: retransmissions, overlaps, duplicates, keep-alive probes. */
     bytes_repeated: 0,
+    /** No slot number was free: the host has not released enough of them. */
+    bytes_refused: 0,
     /** Beyond a direction's end. */
     bytes_after_end: 0,
     /** On the wire but not in the capture file (snap length). */

@@ -52,7 +52,7 @@ public:
 	static Napi::Function define(Napi::Env env)
 	{
 		return DefineClass(env, "Capture",
-				   {
+		                   {
 					   InstanceMethod<&CaptureObject::attach>("attach"),
 					   InstanceMethod<&CaptureObject::detach>("detach"),
 					   InstanceMethod<&CaptureObject::ring_fd>("ringFd"),
@@ -95,7 +95,7 @@ private:
 	Napi::Value ring_fd(const Napi::CallbackInfo &info)
 	{
 		return guarded(info.Env(),
-			       [&] { return number(info.Env(), open().ring_fd(uint32_of(info[0], "shard"))); });
+		               [&] { return number(info.Env(), open().ring_fd(uint32_of(info[0], "shard"))); });
 	}
 
 	Napi::Value control_fd(const Napi::CallbackInfo &info)
@@ -107,9 +107,8 @@ private:
 
 	void select_process(const Napi::CallbackInfo &info)
 	{
-		guarded(info.Env(), [&] {
-			open().select_process(uint32_of(info[0], "tgid"), boolean_of(info[1], "selected"));
-		});
+		guarded(info.Env(),
+		        [&] { open().select_process(uint32_of(info[0], "tgid"), boolean_of(info[1], "selected")); });
 	}
 
 	void select_ports(const Napi::CallbackInfo &info)
@@ -170,7 +169,7 @@ public:
 	static Napi::Function define(Napi::Env env)
 	{
 		return DefineClass(env, "Ring",
-				   {
+		                   {
 					   InstanceMethod<&RingObject::drain>("drain"),
 					   InstanceMethod<&RingObject::release>("release"),
 					   InstanceMethod<&RingObject::pending>("pending"),
@@ -217,8 +216,7 @@ private:
 
 	Napi::Value pending(const Napi::CallbackInfo &info)
 	{
-		return guarded(info.Env(),
-			       [&] { return number(info.Env(), static_cast<double>(open().pending())); });
+		return guarded(info.Env(), [&] { return number(info.Env(), static_cast<double>(open().pending())); });
 	}
 
 	Napi::Value size(const Napi::CallbackInfo &info)
@@ -229,7 +227,7 @@ private:
 	Napi::Value connections(const Napi::CallbackInfo &info)
 	{
 		return guarded(info.Env(),
-			       [&] { return number(info.Env(), static_cast<double>(open().connections())); });
+		               [&] { return number(info.Env(), static_cast<double>(open().connections())); });
 	}
 
 	void close(const Napi::CallbackInfo &info)

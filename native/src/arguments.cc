@@ -23,8 +23,8 @@ double integer_of(Napi::Value value, double least, double most, const char *name
 	double number = value.As<Napi::Number>().DoubleValue();
 	if (!(number >= least && number <= most) || std::floor(number) != number)
 		throw range_failure(std::string(name) + " must be an integer from " +
-				    std::to_string(static_cast<int64_t>(least)) + " to " +
-				    std::to_string(static_cast<int64_t>(most)));
+		                    std::to_string(static_cast<int64_t>(least)) + " to " +
+		                    std::to_string(static_cast<int64_t>(most)));
 	return number;
 }
 

@@ -148,7 +148,7 @@ void Capture::attach()
 		bpf_link *link = bpf_program__attach(program);
 		if (!link)
 			throw system_failure(errno, std::string("cannot attach ") + bpf_program__name(program),
-					     log.text());
+			                     log.text());
 		links.emplace_back(link);
 	}
 	links_ = std::move(links);

@@ -32,7 +32,7 @@ private:
 	void grow();
 	void reserve();
 
-	std::vector<Entry> table_; // a power of two, at most half full
+	std::vector<Entry> table_;      // a power of two, at most half full
 	std::vector<uint64_t> cookies_; // by slot; 0: free
 	std::vector<uint32_t> free_;
 	size_t used_ = 0;

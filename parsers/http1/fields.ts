@@ -56,7 +56,7 @@ export function fieldAt(line: usize, end: usize): u32 {
 }
 
 /** Where the value of a known field starts, behind its colon; 0 when there is no colon behind the name. */
-export function valueOf(line: usize, end: usize, field: u32): usize {
+export function behindColon(line: usize, end: usize, field: u32): usize {
   let at = line + nameLength(field);
   while (at < end && isBlank(load<u8>(at))) at++;
   return at < end && load<u8>(at) == 0x3a ? at + 1 : 0;

@@ -48,7 +48,8 @@ export class Head {
   kind: u8;
   /** UPGRADE number of the first protocol in the Upgrade field; 0 without the field. */
   upgrade: u8;
-  reserved: u8;
+  /** The empty line has been read. */
+  done: bool;
 
   @inline
   static get current(): Head {
@@ -102,9 +103,15 @@ export class Head {
     return this.is(HOST_IN_TARGET);
   }
 
+  /** The empty line: CR LF, or LF alone. */
+  endsAt(line: usize, lf: usize): void {
+    if (line == lf) this.suspect();
+    this.done = true;
+  }
+
   /** Notes a field; false when it is there for the second time. */
   first(field: u32): bool {
-    const bit = <u16>1 << <u16>field;
+    const bit = (<u16>1) << (<u16>field);
     const again = (this.seen & bit) != 0;
     this.seen |= bit;
     return !again;
@@ -195,9 +202,9 @@ export class Head {
     let comma = from;
     while (comma < end && load<u8>(comma) != 0x2c) comma++;
     comma = trimEnd(from, comma);
-    this.upgrade = UPGRADE_TUNNEL;
-    if (is(from, comma, WEBSOCKET, 9)) this.upgrade = UPGRADE_WEBSOCKET;
-    else if (is(from, comma, H2C, 3)) this.upgrade = UPGRADE_HTTP2;
+    this.upgrade = <u8>UPGRADE_TUNNEL;
+    if (is(from, comma, WEBSOCKET, 9)) this.upgrade = <u8>UPGRADE_WEBSOCKET;
+    else if (is(from, comma, H2C, 3)) this.upgrade = <u8>UPGRADE_HTTP2;
   }
 
   /** Kind of this request as its response will need it. */
@@ -207,7 +214,7 @@ export class Head {
   }
 
   /** The state that follows the head; START: the message is complete. `kind`: of the request answered. */
-  framing(from: u32, status: u32, kind: u32): u32 {
+  framing(from: u32, status: u32, kind: u32): u8 {
     this.check();
     if (from != FROM_CLIENT && hasNoBody(status, kind)) return START;
     if (this.is(CODING_SEEN)) {

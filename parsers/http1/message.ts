@@ -6,20 +6,21 @@
  * Every function gets a whole line, `line` … `lf`, where `lf` is the address of its LF.
  */
 
-import { FROM_CLIENT, MESSAGE_SUSPECT, RESPONSE } from '../sdk/abi';
+import { MESSAGE_SUSPECT, RESPONSE } from '../sdk/abi';
 import { findByte, isBlank, isDigit, skipBlank, trimEnd } from '../sdk/bytes';
 import { Message } from '../sdk/output';
 import {
-  HTTP_REQUEST_METHOD,
-  HTTP_REQUEST_METHOD_ORIGINAL,
-  NETWORK_PROTOCOL_VERSION,
-  REQUEST_CONTENT_TYPE,
-  RESPONSE_CONTENT_TYPE,
   TRACEPARENT as ATTRIBUTE_TRACEPARENT,
   TRACESTATE as ATTRIBUTE_TRACESTATE,
+  HTTP_REQUEST_HEADER_CONTENT_TYPE,
+  HTTP_REQUEST_METHOD,
+  HTTP_REQUEST_METHOD_ORIGINAL,
+  HTTP_RESPONSE_HEADER_CONTENT_TYPE,
+  NETWORK_PROTOCOL_VERSION,
   USER_AGENT_ORIGINAL,
 } from './attributes';
 import {
+  behindColon,
   CONTENT_LENGTH,
   CONTENT_TYPE,
   fieldAt,
@@ -31,7 +32,6 @@ import {
   TRANSFER_ENCODING,
   UPGRADE,
   USER_AGENT,
-  valueOf,
 } from './fields';
 import { Head } from './head';
 import { isKnownMethod, isToken } from './methods';
@@ -109,7 +109,7 @@ export function headerLine(message: Message, line: usize, lf: usize): void {
   const field = fieldAt(line, end);
   head.lastField = <u8>field;
   if (field == OTHER) return;
-  const colon = valueOf(line, end, field);
+  const colon = behindColon(line, end, field);
   if (colon == 0) return;
   if (isSpaced(line, field)) head.suspect();
   const from = skipBlank(colon, end);
@@ -131,7 +131,7 @@ function requestField(message: Message, field: u32, from: usize, end: usize): vo
       message.string(USER_AGENT_ORIGINAL, from, end - from);
       return;
     case CONTENT_TYPE:
-      message.string(REQUEST_CONTENT_TYPE, from, end - from);
+      message.string(HTTP_REQUEST_HEADER_CONTENT_TYPE, from, end - from);
       return;
     case TRACEPARENT:
       message.string(ATTRIBUTE_TRACEPARENT, from, end - from);
@@ -146,7 +146,7 @@ function requestField(message: Message, field: u32, from: usize, end: usize): vo
 function responseField(message: Message, field: u32, from: usize, end: usize): void {
   const first = Head.current.first(field);
   if (field != CONTENT_TYPE) framingField(field, from, end);
-  else if (first) message.string(RESPONSE_CONTENT_TYPE, from, end - from);
+  else if (first) message.string(HTTP_RESPONSE_HEADER_CONTENT_TYPE, from, end - from);
 }
 
 function framingField(field: u32, from: usize, end: usize): void {

@@ -4,6 +4,37 @@
 const TOKEN_LOW: u64 = 0x03ff6cfa00000000;
 const TOKEN_HIGH: u64 = 0x57ffffffc7fffffe;
 
+const SP: u8 = 0x20;
+
+/**
+ * Methods that can be told from the middle of a word: those of RFC 9110, PATCH and QUERY, WebDAV (RFC 4918, 3253,
+ * 5323), and PURGE, which caches use. Each ends with a space.
+ */
+// biome-ignore format: one method a line
+const METHODS: usize = memory.data<u8>([
+  0x47, 0x45, 0x54, SP,
+  0x50, 0x4f, 0x53, 0x54, SP,
+  0x50, 0x55, 0x54, SP,
+  0x48, 0x45, 0x41, 0x44, SP,
+  0x44, 0x45, 0x4c, 0x45, 0x54, 0x45, SP,
+  0x50, 0x41, 0x54, 0x43, 0x48, SP,
+  0x4f, 0x50, 0x54, 0x49, 0x4f, 0x4e, 0x53, SP,
+  0x43, 0x4f, 0x4e, 0x4e, 0x45, 0x43, 0x54, SP,
+  0x54, 0x52, 0x41, 0x43, 0x45, SP,
+  0x51, 0x55, 0x45, 0x52, 0x59, SP,
+  0x50, 0x55, 0x52, 0x47, 0x45, SP,
+  0x50, 0x52, 0x4f, 0x50, 0x46, 0x49, 0x4e, 0x44, SP,
+  0x50, 0x52, 0x4f, 0x50, 0x50, 0x41, 0x54, 0x43, 0x48, SP,
+  0x4d, 0x4b, 0x43, 0x4f, 0x4c, SP,
+  0x43, 0x4f, 0x50, 0x59, SP,
+  0x4d, 0x4f, 0x56, 0x45, SP,
+  0x4c, 0x4f, 0x43, 0x4b, SP,
+  0x55, 0x4e, 0x4c, 0x4f, 0x43, 0x4b, SP,
+  0x52, 0x45, 0x50, 0x4f, 0x52, 0x54, SP,
+  0x53, 0x45, 0x41, 0x52, 0x43, 0x48, SP,
+  0,
+]);
+
 export function isTokenByte(byte: u32): bool {
   if (byte >= 128) return false;
   return (((byte < 64 ? TOKEN_LOW : TOKEN_HIGH) >> (byte & 63)) & 1) != 0;
@@ -11,9 +42,7 @@ export function isTokenByte(byte: u32): bool {
 
 /** Whether from … end is one or more token characters. */
 export function isToken(from: usize, end: usize): bool {
-  if (from == end) return false;
-  while (from < end) if (!isTokenByte(load<u8>(from++))) return false;
-  return true;
+  return from < end && tokenEnd(from, end) == end;
 }
 
 /** Address of the first byte in from … end that no token holds, or `end`. */
@@ -42,4 +71,19 @@ export function isKnownMethod(from: usize, end: usize): bool {
 
 function isSeven(first: u32, last: u32): bool {
   return (first == 0x4954504f && last == 0x534e4f49) || (first == 0x4e4e4f43 && last == 0x5443454e);
+}
+
+/** Whether from … end begins with a method of the table and its space, or is the beginning of one. */
+export function beginsMethod(from: usize, end: usize): bool {
+  let entry = METHODS;
+  while (load<u8>(entry) != 0) {
+    let at = from;
+    while (at < end && load<u8>(at) == load<u8>(entry)) {
+      at++;
+      if (load<u8>(entry++) == SP) return true;
+    }
+    if (at == end) return true;
+    while (load<u8>(entry++) != SP);
+  }
+  return false;
 }

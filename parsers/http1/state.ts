@@ -19,35 +19,35 @@ export const SLOT_SMALL: u32 = 640;
 /** Both areas hold the longest message record and a line of 400 bytes, or the shortest and a line of 8 KiB. */
 export const SLOT_LARGE: u32 = 17408;
 
-const DIRECTIONS: usize = 64;
-const DIRECTION_SIZE: usize = 32;
+const DIRECTIONS: u32 = 64;
+const DIRECTION_SIZE: u32 = 32;
 const AREAS: u32 = 128;
 
 // ── states of a direction ────────────────────────────────────────────────────────────────────────────────────────
 /** Between messages, or inside a start line (carried). */
-export const START = 0;
+export const START: u8 = 0;
 /** Inside a head, behind its start line. */
-export const HEADERS = 1;
+export const HEADERS: u8 = 1;
 /** `remaining` bytes of body to come. */
-export const BODY = 2;
+export const BODY: u8 = 2;
 /** Inside the digits of a chunk size; `remaining` is its value so far. */
-export const CHUNK_SIZE_LINE = 3;
+export const CHUNK_SIZE_LINE: u8 = 3;
 /** Between a chunk's size and the end of its line. */
-export const CHUNK_EXTENSION = 4;
+export const CHUNK_EXTENSION: u8 = 4;
 /** `remaining` bytes of the chunk to come. */
-export const CHUNK_BODY = 5;
+export const CHUNK_BODY: u8 = 5;
 /** The line end behind a chunk's bytes. */
-export const CHUNK_END = 6;
+export const CHUNK_END: u8 = 6;
 /** Trailer section, up to its empty line. */
-export const TRAILERS = 7;
+export const TRAILERS: u8 = 7;
 /** The body ends with the connection. */
-export const UNTIL_CLOSE = 8;
+export const UNTIL_CLOSE: u8 = 8;
 /** Lost: looking for the next head. */
-export const SEARCHING = 9;
+export const SEARCHING: u8 = 9;
 /** The client speaks something else while a switch of protocols is unanswered: the response decides. */
-export const HOLDING = 10;
+export const HOLDING: u8 = 10;
 /** Nothing more is read: tunnel, upgraded, ended, given up, or a request whose length nobody can tell. */
-export const IGNORING = 11;
+export const IGNORING: u8 = 11;
 
 // ── flags of a direction ─────────────────────────────────────────────────────────────────────────────────────────
 /** The rest of the line is of no interest. */
@@ -92,12 +92,12 @@ export class Direction extends Carry {
   }
 
   /** Forgets the message and the bytes in the area. */
-  drop(state: u32): void {
+  drop(state: u8): void {
     this.length = 0;
     this.kept = 0;
     this.flags = 0;
     this.count = 0;
-    this.state = <u8>state;
+    this.state = state;
   }
 }
 
@@ -144,13 +144,19 @@ export class Connection extends SlotHeader {
 
   @inline
   area(from: u32): usize {
-    return changetype<usize>(this) + AREAS + (from == FROM_SERVER ? areaOfClient(this.size) : 0);
+    return changetype<usize>(this) + AREAS + <usize>(from == FROM_SERVER ? areaOfClient(this.size) : 0);
   }
 
   @inline
   capacity(from: u32): u32 {
     const client = areaOfClient(this.size);
     return from == FROM_CLIENT ? client : this.size - AREAS - client;
+  }
+
+  /** What the direction has in the smallest slot. */
+  smallCapacity(from: u32): u32 {
+    const client = areaOfClient(SLOT_SMALL);
+    return from == FROM_CLIENT ? client : SLOT_SMALL - AREAS - client;
   }
 
   /** Brings the server's area to where this slot's size puts it. */
@@ -175,7 +181,7 @@ export class Connection extends SlotHeader {
     if (!this.aligned) this.judge(waiting);
     if (kind == ORDINARY || waiting < 0) return;
     if (waiting < DEPTH) {
-      const bit = <u64>1 << (number & (DEPTH - 1));
+      const bit = (<u64>1) << (number & (DEPTH - 1));
       if (kind & 1) this.kindsLow |= bit;
       if (kind & 2) this.kindsHigh |= bit;
     } else if (this.forgotten == 0) this.forgotten = number + 1;
@@ -204,7 +210,7 @@ export class Connection extends SlotHeader {
   /** A final response's head has been read. Without alignment, one that nobody asked for belongs to the time before. */
   answered(): void {
     if (!this.aligned && this.requests == this.responses) return;
-    const bit = <u64>1 << (this.responses++ & (DEPTH - 1));
+    const bit = (<u64>1) << (this.responses++ & (DEPTH - 1));
     this.kindsLow &= ~bit;
     this.kindsHigh &= ~bit;
   }
@@ -228,7 +234,7 @@ export class Connection extends SlotHeader {
 
   private kindOf(number: u32): u32 {
     const shift = number & (DEPTH - 1);
-    return <u32>((this.kindsLow >> shift) & 1) | (<u32>((this.kindsHigh >> shift) & 1) << 1);
+    return <u32>((this.kindsLow >> shift) & 1) | ((<u32>((this.kindsHigh >> shift) & 1)) << 1);
   }
 }
 

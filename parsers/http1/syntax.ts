@@ -5,7 +5,7 @@
 
 import { FROM_CLIENT } from '../sdk/abi';
 import { findByte, isDigit } from '../sdk/bytes';
-import { isKnownMethod, isTokenByte, tokenEnd } from './methods';
+import { beginsMethod, tokenEnd } from './methods';
 
 export const NO: u32 = 0;
 export const MORE: u32 = 1;
@@ -21,21 +21,22 @@ const NAME_MAX: usize = 128;
 const STATUS: usize = memory.data<u8>([0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e]);
 /** Length of "HTTP/1." */
 export const STATUS_LENGTH: usize = 7;
+/** " HTTP/1." */
+const REQUEST_END: u64 = 0x2e312f5054544820;
 
-/** `known`: only methods of RFC 9110 count, because the bytes may be the middle of a word. */
-export function headAt(from: usize, end: usize, direction: u32, known: bool): u32 {
-  const start = direction == FROM_CLIENT ? requestLineAt(from, end, known) : statusLineAt(from, end);
-  if (start != YES) return start;
-  return fieldNameAt(findByte(from, end, 0x0a) + 1, end);
+/** A head whose method is in the table of methods: the bytes may be the middle of a word. */
+export function headAt(from: usize, end: usize, direction: u32): u32 {
+  let answer = NO;
+  if (direction != FROM_CLIENT) answer = statusLineAt(from, end);
+  else if (beginsMethod(from, end)) answer = requestLineAt(from, end);
+  return answer == YES ? fieldNameAt(findByte(from, end, 0x0a) + 1, end) : answer;
 }
 
-/** YES: a whole request line. */
-export function requestLineAt(from: usize, end: usize, known: bool): u32 {
-  const space = tokenEnd(from, end);
-  if (space - from > METHOD_MAX) return NO;
+/** YES: a whole request line, of any method. */
+export function requestLineAt(from: usize, end: usize): u32 {
+  const space = tokenEnd(from, end - from > METHOD_MAX ? from + METHOD_MAX : end);
   if (space == end) return MORE;
   if (space == from || load<u8>(space) != 0x20) return NO;
-  if (known && (end - from < 4 || !isKnownMethod(from, space))) return NO;
   if (space + 1 < end && load<u8>(space + 1) <= 0x20) return NO;
   const lf = findByte(space, end, 0x0a);
   if (lf == end) return end - from > LINE_MAX ? NO : MORE;
@@ -45,19 +46,24 @@ export function requestLineAt(from: usize, end: usize, known: bool): u32 {
 /** YES: a whole status line. */
 export function statusLineAt(from: usize, end: usize): u32 {
   const length = end - from;
-  if (!startsStatus(from, end)) return NO;
-  if (length <= STATUS_LENGTH) return MORE;
-  if (!isDigit(load<u8>(from, 7)) || (length > 8 && load<u8>(from, 8) != 0x20)) return NO;
-  if (length > 9 && !isDigit(load<u8>(from, 9))) return NO;
-  if (length > 10 && !isDigit(load<u8>(from, 10))) return NO;
-  if (length > 11 && !isDigit(load<u8>(from, 11))) return NO;
-  if (length > 12 && load<u8>(from, 12) > 0x20) return NO;
+  const known = matchStatus(from, end, 0);
+  if (known < STATUS_LENGTH) return known == length ? MORE : NO;
+  for (let i = STATUS_LENGTH; i < 13 && i < length; i++) {
+    if (!fitsStatus(load<u8>(from + i), i)) return NO;
+  }
   const lf = findByte(from, end, 0x0a);
   if (lf == end) return length > LINE_MAX ? NO : MORE;
   return lf - from >= 12 ? YES : NO;
 }
 
-/** Bytes of from … end that agree with "HTTP/1.", from the `matched`-th on; 0 at once when the first differs. */
+/** The minor version, a space, three digits, a space or the line's end. */
+function fitsStatus(byte: u32, index: usize): bool {
+  if (index == 8) return byte == 0x20;
+  if (index == 12) return byte == 0x20 || byte == 0x0d || byte == 0x0a;
+  return isDigit(byte);
+}
+
+/** How many bytes of from … end agree with "HTTP/1." from its `matched`-th on. */
 export function matchStatus(from: usize, end: usize, matched: usize): usize {
   let count: usize = 0;
   while (from + count < end && matched + count < STATUS_LENGTH) {
@@ -67,36 +73,30 @@ export function matchStatus(from: usize, end: usize, matched: usize): usize {
   return count;
 }
 
-/** The text "HTTP/1." itself. */
+/** Address of the text "HTTP/1." */
 export function statusText(): usize {
   return STATUS;
 }
 
-function startsStatus(from: usize, end: usize): bool {
-  const length = end - from < STATUS_LENGTH ? end - from : STATUS_LENGTH;
-  return matchStatus(from, end, 0) == length;
+/** Whether an unfinished line may still become a start line: asked of short ones, so that garbage is not carried. */
+export function mayStart(from: usize, end: usize, direction: u32): bool {
+  return (direction == FROM_CLIENT ? requestLineAt(from, end) : statusLineAt(from, end)) != NO;
 }
 
 /** ` HTTP/1.x` and the line's end. */
 function endsWithVersion(from: usize, lf: usize): bool {
   const end = load<u8>(lf - 1) == 0x0d ? lf - 1 : lf;
   if (end < from + 9) return false;
-  return load<u64>(end - 9) == 0x2e312f5054544820 && isDigit(load<u8>(end - 1));
+  return load<u64>(end - 9) == REQUEST_END && isDigit(load<u8>(end - 1));
 }
 
 /** The empty line, or a name and its colon. */
 function fieldNameAt(from: usize, end: usize): u32 {
   if (from == end) return MORE;
-  if (load<u8>(from) == 0x0a) return YES;
-  if (load<u8>(from) == 0x0d) return from + 1 == end ? MORE : load<u8>(from + 1) == 0x0a ? YES : NO;
-  const stop = from + NAME_MAX < end ? from + NAME_MAX : end;
-  const colon = tokenEnd(from, stop);
+  const first = load<u8>(from);
+  if (first == 0x0a) return YES;
+  if (first == 0x0d) return from + 1 == end ? MORE : load<u8>(from + 1) == 0x0a ? YES : NO;
+  const colon = tokenEnd(from, end - from > NAME_MAX ? from + NAME_MAX : end);
   if (colon == end) return MORE;
   return colon > from && load<u8>(colon) == 0x3a ? YES : NO;
-}
-
-/** Whether an unfinished line may still become a start line: decides soon, so that garbage is not carried. */
-export function mayStart(from: usize, end: usize, direction: u32): bool {
-  if (direction != FROM_CLIENT) return statusLineAt(from, end) != NO;
-  return from < end && isTokenByte(load<u8>(from)) && requestLineAt(from, end, false) != NO;
 }

@@ -55,10 +55,10 @@ const HEADER: u8 = 0;
 const PAYLOAD: u8 = 1;
 const LINE: u8 = 2;
 
-/** Address behind the last `next`. */
+/** Address behind what the last `next` read; after INVALID, of the byte that does not fit. */
 export let position: usize = 0;
 /** Type byte of the value; for an inline request its first byte. */
-export let type: u32 = 0;
+export let typeByte: u32 = 0;
 /** Elements of an aggregate; bytes of a text before it was cut to what is seen of it; or NULL. */
 export let count: u32 = 0;
 export let text: usize = 0;
@@ -108,7 +108,7 @@ export class Half {
   }
 }
 
-export const HALF_SIZE: u32 = 72 + TEXT_MAX;
+export const HALF_SIZE: u32 = 64 + TEXT_MAX;
 if (offsetof<Half>() + TEXT_MAX != HALF_SIZE) ERROR('HALF_SIZE is not the size of Half');
 
 /** Reads on at `at`; at most one value or aggregate header. Sets the variables above. */
@@ -131,7 +131,12 @@ export function isDue(half: Half): bool {
   return half.state == PAYLOAD && half.left == 0;
 }
 
-export function isCounted(byte: u32): bool {
+/** Whether a value of the protocol, and no inline request, begins with this byte. */
+export function isReply(byte: u32): bool {
+  return isLine(byte) || isCounted(byte);
+}
+
+function isCounted(byte: u32): bool {
   return isText(byte) || isAggregate(byte);
 }
 
@@ -158,29 +163,34 @@ export function readCount(at: usize, end: usize): usize {
   while (at < end) {
     const byte = <u32>load<u8>(at);
     if (!isDigit(byte)) break;
-    if (at - from == DIGITS_MAX) return INVALID;
+    if (at - from == DIGITS_MAX) return invalidAt(at);
     value = value * 10 + (byte - 0x30);
     at++;
   }
   if (at == end) return MORE;
   if (at == from) return readNull(at, end);
   count = <u32>value;
-  return value > COUNT_MAX ? <usize>INVALID : readLineEnd(at, end);
+  return value > COUNT_MAX ? invalidAt(at) : readLineEnd(at, end);
 }
 
 function readNull(at: usize, end: usize): usize {
-  if (load<u8>(at) != MINUS) return INVALID;
+  if (load<u8>(at) != MINUS) return invalidAt(at);
   if (at + 1 == end) return MORE;
-  if (load<u8>(at, 1) != 0x31) return INVALID;
+  if (load<u8>(at, 1) != 0x31) return invalidAt(at + 1);
   count = NULL;
   return readLineEnd(at + 2, end);
 }
 
 function readLineEnd(at: usize, end: usize): usize {
   if (at == end) return MORE;
-  if (load<u8>(at) != CR) return INVALID;
+  if (load<u8>(at) != CR) return invalidAt(at);
   if (at + 1 == end) return MORE;
-  return load<u8>(at, 1) == LF ? at + 2 : <usize>INVALID;
+  return load<u8>(at, 1) == LF ? at + 2 : invalidAt(at + 1);
+}
+
+function invalidAt(at: usize): usize {
+  position = at;
+  return INVALID;
 }
 
 function begin(half: Half, at: usize, end: usize): u32 {
@@ -204,7 +214,7 @@ function continueHeader(half: Half, at: usize, end: usize): u32 {
     const after = readCount(area + 1, area + half.carried);
     if (after == MORE) continue;
     half.carried = 0;
-    position = at;
+    position = at - 1;
     return after == INVALID ? INVALID : counted(half, load<u8>(area), at, end);
   }
   position = end;
@@ -212,7 +222,7 @@ function continueHeader(half: Half, at: usize, end: usize): u32 {
 }
 
 function counted(half: Half, byte: u32, at: usize, end: usize): u32 {
-  type = byte;
+  typeByte = byte;
   position = at;
   if (isAggregate(byte)) return AGGREGATE;
   textLost = false;
@@ -223,8 +233,12 @@ function counted(half: Half, byte: u32, at: usize, end: usize): u32 {
     return VALUE;
   }
   if (<u64>(end - at) < <u64>count + 2) return beginPayload(half, byte, at, end);
-  if (load<u16>(at + count) != 0x0a0d) return INVALID;
-  position = at + count + 2;
+  position = at + count;
+  if (load<u16>(position) != 0x0a0d) {
+    if (load<u8>(position) == CR) position++;
+    return INVALID;
+  }
+  position += 2;
   return VALUE;
 }
 
@@ -245,7 +259,7 @@ function continuePayload(half: Half, at: usize, end: usize): u32 {
   half.left -= there;
   position = at + there;
   if (half.left > 0) return MORE;
-  type = half.type;
+  typeByte = half.type;
   count = half.length;
   text = half.area;
   textLength = half.carried;
@@ -266,54 +280,57 @@ function keepText(half: Half, at: usize, done: u32, there: u32): void {
 /** Whether those of the last two bytes that are there are CR and LF. */
 function endsRight(half: Half, at: usize, done: u32, there: u32): bool {
   for (let i = half.length < done ? done : half.length; i < done + there; i++) {
-    if (load<u8>(at + (i - done)) != (i == half.length ? 0x0d : 0x0a)) return false;
+    position = at + (i - done);
+    if (load<u8>(position) != (i == half.length ? 0x0d : 0x0a)) return false;
   }
   return true;
 }
 
 function beginLine(half: Half, byte: u32, at: usize, end: usize): u32 {
-  const lf = findByte(at, end, LF);
-  if (lf - at >= LINE_MAX) return INVALID;
-  type = byte;
-  if (lf == end) return carryLine(half, byte, at, end);
   const isInline = !isLine(byte);
-  const last = lf > at && load<u8>(lf - 1) == CR ? lf - 1 : lf;
-  if (last == lf && !isInline) return INVALID;
-  text = isInline ? at : at + 1;
+  const from = isInline ? at : at + 1;
+  const lf = findByte(from, end, LF);
+  if (lf == end || lf - from >= LINE_MAX) return carryLine(half, byte, from, end);
+  const endsInCr = lf > from && load<u8>(lf - 1) == CR;
+  position = lf;
+  if (!endsInCr && !isInline) return INVALID;
+  typeByte = byte;
+  text = from;
   textLost = false;
-  count = <u32>(last - text);
+  count = <u32>(lf - from) - u32(endsInCr);
   textLength = min(count, TEXT_MAX);
   position = lf + 1;
   return VALUE;
 }
 
-function carryLine(half: Half, byte: u32, at: usize, end: usize): u32 {
+function carryLine(half: Half, byte: u32, from: usize, end: usize): u32 {
   half.state = LINE;
   half.type = <u8>byte;
   half.length = 0;
-  half.carried = 0;
-  if (isLine(byte)) at++;
-  return continueLine(half, at, end);
+  half.lastByte = 0;
+  return continueLine(half, from, end);
 }
 
 function continueLine(half: Half, at: usize, end: usize): u32 {
   const lf = findByte(at, end, LF);
   const there = <u32>(lf - at);
-  if (half.length + there >= LINE_MAX) return INVALID;
+  if (half.length + there >= LINE_MAX) {
+    position = at + (LINE_MAX - half.length - 1);
+    return INVALID;
+  }
   const bytes = min(there, TEXT_MAX - half.carried);
   copy(half.area + half.carried, at, bytes);
   half.carried += bytes;
   half.length += there;
   if (there > 0) half.lastByte = load<u8>(lf - 1);
-  else if (half.length == 0) half.lastByte = 0;
   position = lf;
   return lf == end ? MORE : finishLine(half);
 }
 
 function finishLine(half: Half): u32 {
   const endsInCr = half.lastByte == CR;
-  type = half.type;
-  if (!endsInCr && isLine(type)) return INVALID;
+  typeByte = half.type;
+  if (!endsInCr && isLine(typeByte)) return INVALID;
   position++;
   count = endsInCr ? half.length - 1 : half.length;
   text = half.area;

@@ -43,7 +43,7 @@ export class Carry {
   takeUpTo(wanted: u32, area: usize, capacity: u32, from: usize, end: usize): u32 {
     const missing = wanted > this.length ? wanted - this.length : 0;
     const there = <u32>(end - from);
-    return this.take(area, capacity, from, from + (there < missing ? there : missing));
+    return this.take(area, capacity, from, from + min<u32>(there, missing));
   }
 
   /** Whether the last byte carried is an LF. */

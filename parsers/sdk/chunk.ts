@@ -15,6 +15,8 @@ import {
   CHUNK_SIZE,
   CHUNK_TIMESTAMP,
   CHUNK_WIRE_LENGTH,
+  EOF,
+  RESET,
   SLOT_HEADER,
   SLOT_OPEN_FLAGS,
 } from './abi';
@@ -36,6 +38,12 @@ export class Chunk {
   @inline
   static at(index: u32): Chunk {
     return changetype<Chunk>(inputArena + <usize>index * CHUNK_SIZE);
+  }
+
+  /** EOF or RESET: no bytes, and none will follow. */
+  @inline
+  get isEnd(): bool {
+    return this.kind == EOF || this.kind == RESET;
   }
 
   /** First address behind the captured bytes. */

@@ -7,6 +7,7 @@ import { C, type Counters, createCounters } from '../../host/self/counters.ts';
 import { imbalance, numbered, producer, TestLog, tally, until } from './fixtures.ts';
 import { encodeResponse } from './otlp-decode.ts';
 import {
+  type Answer,
   accept,
   grpcAccept,
   grpcHang,
@@ -153,6 +154,15 @@ describe.each(HTTP)('%s answers', (protocol) => {
     expect(tally(counters)).toEqual({ spans_made: 5, spans_exported: 5, export_attempts: 3, export_failures: 2 });
   });
 
+  it('an answer that takes a second is waited for, with one request', async () => {
+    const slow: Answer = (response, request) => void setTimeout(accept, 1000, response, request);
+    const receiver = kept(await httpReceiver([slow]));
+    const { push, counters } = setUp({ endpoint: receiver.url, protocol });
+    push(numbered(5));
+    await until(() => counters[C.spans_exported] === 5, 'delivery');
+    expect(receiver.requests).toBe(1);
+  });
+
   it('Retry-After 0: still one request per attempt', async () => {
     const receiver = kept(await httpReceiver([refuse(503, { 'retry-after': '0' }), accept]));
     const { push, counters } = setUp({ endpoint: receiver.url, protocol });
@@ -279,6 +289,19 @@ describe('grpc answers', () => {
     push(numbered(3, 5));
     await until(() => counters[C.spans_exported] === 3, 'the next batch');
     expect(log.lines[0]).toContain(words);
+  });
+
+  it('the back-off of its channel, which grows to minutes, plays no part', async () => {
+    const port = await freePort();
+    const { push, counters } = setUp({ endpoint: `http://127.0.0.1:${port}`, protocol: 'grpc' });
+    push(numbered(5));
+    await new Promise((resolve) => setTimeout(resolve, 2800));
+    const connectionsTried = counters[C.export_failures]!;
+    kept(await grpcReceiver(undefined, port));
+    const before = performance.now();
+    await until(() => counters[C.spans_exported] === 5, 'recovery');
+    expect(performance.now() - before).toBeLessThan(1000);
+    expect(connectionsTried).toBeGreaterThan(5);
   });
 
   it('RESOURCE_EXHAUSTED with RetryInfo: waits as long as asked', async () => {

@@ -21,6 +21,8 @@ export interface ReplayRecord {
   sequence: bigint;
   moved: number;
   position: number;
+  /** Of a close record. */
+  endIn: number;
   origin: number | undefined;
   slot: number;
   role: 'server' | 'client' | undefined;
@@ -90,6 +92,7 @@ function readRecord(buffer: ArrayBuffer, at: number): ReplayRecord {
     sequence: view.getBigUint64(RECORD.sequence, true),
     moved,
     position: u32(RECORD.position),
+    endIn: u32(RECORD.endIn),
     origin: flags & FLAG_ORIGIN_KNOWN ? u32(RECORD.origin) : undefined,
     slot: u32(RECORD.slot),
     role: flags & FLAG_ROLE_SERVER ? 'server' : flags & FLAG_ROLE_CLIENT ? 'client' : undefined,

@@ -1,0 +1,334 @@
+/**
+ * The client's direction: commands as arrays of bulk strings, or inline.
+ *
+ *   *3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n           SET key value\r\n
+ *
+ * Only the command, its subcommand and the argument of SELECT, HELLO and CLIENT REPLY are looked at; all else is passed
+ * over by its length. After lost bytes a request is found again at the place behind them or behind any CRLF, by its
+ * first two headers and a command name of just the length announced: values that hold such a text are rare.
+ */
+import { MESSAGE_NO_RESPONSE, MESSAGE_PARTIAL } from '../sdk/abi';
+import { copy, findByte, isBlank, isDigit, skipBlank } from '../sdk/bytes';
+import {
+  CLIENT,
+  CLIENT_REPLY,
+  CONTAINER,
+  DISCARD,
+  EXEC,
+  HELLO,
+  isAnyCase,
+  isName,
+  kindOf,
+  NAME_MAX,
+  PLAIN,
+  REPLICATION,
+  RESET,
+  SELECT,
+  toUpper,
+} from './command';
+import {
+  AGGREGATE,
+  ARRAY,
+  BULK,
+  count,
+  Half,
+  INVALID,
+  isReply,
+  MORE,
+  NULL,
+  next,
+  position,
+  readCount,
+  text,
+  textLength,
+  textLost,
+  typeByte,
+} from './frame';
+import { writeRequest } from './message';
+import { Connection, REPLY_OFF, REPLY_ON, REPLY_SKIP, REPORTED_REQUEST, REPORTED_RESPONSE } from './state';
+
+const LF: u8 = 0x0a;
+const CR: u8 = 0x0d;
+/** An argument that is not a number this parser can use. */
+const NO_ARGUMENT: u32 = 0xffff;
+
+/** The candidate of a search, taken out of the half while it is read. */
+const candidate: usize = memory.data(64, 8);
+
+/** Reads one thing at `at`; `offset` is its place in the stream. Returns the address behind it. */
+export function readRequest(c: Connection, half: Half, at: usize, end: usize, offset: u64, now: u64): usize {
+  if (half.searching) return searchRequest(c, half, at, end, offset, now);
+  if (half.remaining == 0 && half.idle) beginRequest(c, half, offset, now);
+  return readValue(c, half, at, end, offset, now);
+}
+
+function readValue(c: Connection, half: Half, at: usize, end: usize, offset: u64, now: u64): usize {
+  const found = next(half, at, end);
+  if (found == MORE) return position;
+  if (found == INVALID) return lostSync(c, half, false);
+  const after = offset + (position - at);
+  if (found == AGGREGATE) return beginArguments(c, half);
+  if (half.remaining == 0) return isReply(typeByte) ? lostSync(c, half, true) : inlineRequest(c, half, now, after);
+  if (typeByte != BULK || count == NULL) return lostSync(c, half, true);
+  if (half.index < 3) readArgument(c, half.index, text, count);
+  half.index++;
+  half.body += count;
+  if (--half.remaining == 0) finishRequest(c, half, now, after);
+  return position;
+}
+
+function lostSync(c: Connection, half: Half, atStart: bool): usize {
+  const place = position;
+  c.desync(INVALID);
+  c.search(half, atStart);
+  c.replyMode = REPLY_ON;
+  c.fail();
+  return place;
+}
+
+function beginRequest(c: Connection, half: Half, offset: u64, now: u64): void {
+  half.start = offset;
+  half.first = now;
+  half.body = 0;
+  half.index = 0;
+  c.kind = PLAIN;
+  c.operationLength = 0;
+  c.hasSubcommand = 0;
+  c.doubtful = 0;
+  c.argument = <u16>NO_ARGUMENT;
+}
+
+function beginArguments(c: Connection, half: Half): usize {
+  if (half.remaining != 0 || typeByte != ARRAY) return lostSync(c, half, true);
+  // An empty request is legal and has no reply.
+  half.remaining = count == NULL ? 0 : count;
+  return position;
+}
+
+/** Takes what matters of an argument; of one longer than TEXT_MAX, `from` has the first TEXT_MAX bytes. */
+function readArgument(c: Connection, index: u32, from: usize, length: u32): void {
+  if (textLost) {
+    if (index == 0 || c.kind == CLIENT || c.kind == CLIENT_REPLY) c.doubtful = 1;
+    return;
+  }
+  if (index == 0) readName(c, from, length);
+  else if (index == 1) readFirst(c, from, length);
+  else if (c.kind == CLIENT_REPLY) c.argument = <u16>replyModeOf(from, length);
+}
+
+function readName(c: Connection, from: usize, length: u32): void {
+  if (!isName(from, length)) return;
+  appendUpper(c, from, length);
+  c.kind = kindOf(c.operation, length);
+}
+
+function readFirst(c: Connection, from: usize, length: u32): void {
+  const kind = c.kind;
+  if (kind == SELECT || kind == HELLO) c.argument = <u16>numberOf(from, length);
+  else if ((kind == CONTAINER || kind == CLIENT) && isName(from, length)) {
+    if (kind == CLIENT && isAnyCase(from, length, 'REPLY')) c.kind = CLIENT_REPLY;
+    store<u8>(c.operation + c.operationLength, 0x20);
+    c.operationLength++;
+    c.hasSubcommand = 1;
+    appendUpper(c, from, length);
+  }
+}
+
+function appendUpper(c: Connection, from: usize, length: u32): void {
+  const to = c.operation + c.operationLength;
+  for (let i: u32 = 0; i < length; i++) store<u8>(to + i, <u8>toUpper(load<u8>(from + i)));
+  c.operationLength += <u8>length;
+}
+
+function numberOf(from: usize, length: u32): u32 {
+  if (length == 0 || length > 4) return NO_ARGUMENT;
+  let value: u32 = 0;
+  for (let i: u32 = 0; i < length; i++) {
+    const byte = <u32>load<u8>(from + i);
+    if (!isDigit(byte)) return NO_ARGUMENT;
+    value = value * 10 + (byte - 0x30);
+  }
+  return value;
+}
+
+function replyModeOf(from: usize, length: u32): u32 {
+  if (isAnyCase(from, length, 'OFF')) return REPLY_OFF;
+  if (isAnyCase(from, length, 'SKIP')) return REPLY_SKIP;
+  return isAnyCase(from, length, 'ON') ? REPLY_ON : NO_ARGUMENT;
+}
+
+function finishRequest(c: Connection, half: Half, now: u64, end: u64): void {
+  if (c.aligned == 0 && c.responses > 0 && c.requests == c.responses) align(c);
+  // What was lost may have been a CLIENT REPLY OFF, and from then on nothing would be answered.
+  if (c.doubtful) c.desync(INVALID);
+  const silent = isSilent(c);
+  const flags = (silent ? MESSAGE_NO_RESPONSE : 0) | (c.doubtful ? MESSAGE_PARTIAL : 0);
+  writeRequest(c, half, half.index, flags, now, end);
+  c.failures = 0;
+  if (c.kind == REPLICATION) {
+    c.giveUp();
+    return;
+  }
+  if (silent) return;
+  c.reported |= REPORTED_REQUEST;
+  if (c.kind >= SELECT && c.kind != CLIENT_REPLY) expectReply(c, half.index);
+  c.requests++;
+}
+
+/** A clean turn: nothing is outstanding, so counting can begin anew. */
+function align(c: Connection): void {
+  c.aligned = 1;
+  c.requests = 0;
+  c.responses = 0;
+  c.expectedCount = 0;
+}
+
+/** Whether CLIENT REPLY keeps the server from answering this one. */
+function isSilent(c: Connection): bool {
+  const mode = c.replyMode;
+  if (c.kind == CLIENT_REPLY && c.argument != NO_ARGUMENT) {
+    if (c.argument != REPLY_SKIP || mode != REPLY_OFF) c.replyMode = <u8>c.argument;
+    return c.argument != REPLY_ON;
+  }
+  if (c.kind == RESET || mode == REPLY_SKIP) c.replyMode = REPLY_ON;
+  return mode == REPLY_SKIP || (mode == REPLY_OFF && c.kind != RESET);
+}
+
+function expectReply(c: Connection, words: u32): void {
+  const kind = c.kind;
+  if (kind == EXEC || kind == DISCARD) c.expect(kind, 0);
+  else if (kind == SELECT || kind == HELLO) c.expect(kind, c.argument);
+  else c.expect(kind, min(words - 1, NO_ARGUMENT));
+}
+
+// ── inline requests ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `text` is the line, or the first 64 bytes of it. Words beyond them are not counted. */
+function inlineRequest(c: Connection, half: Half, now: u64, end: u64): usize {
+  const place = position;
+  const last = text + textLength;
+  const length = count;
+  let at = skipBlank(text, last);
+  // An empty line is legal and has no reply.
+  if (at == last && length == textLength) return place;
+  half.body = length;
+  while (at < last) {
+    const word = at;
+    at = endOfWord(at, last);
+    if (half.index < 3) readArgument(c, half.index, word, <u32>(at - word));
+    half.index++;
+    at = skipBlank(at, last);
+  }
+  if (c.operationLength == 0) return lostSync(c, half, true);
+  finishRequest(c, half, now, end);
+  return place;
+}
+
+/** A word may be quoted; a quote ends at its like, and `\"` does not end it. */
+function endOfWord(at: usize, end: usize): usize {
+  const quote = <u32>load<u8>(at);
+  if (quote != 0x22 && quote != 0x27) {
+    while (at < end && !isBlank(load<u8>(at))) at++;
+    return at;
+  }
+  for (at++; at < end; at++) {
+    const byte = <u32>load<u8>(at);
+    if (byte == quote) return at + 1;
+    if (byte == 0x5c) at++;
+  }
+  return end;
+}
+
+// ── after a loss ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Whether a request begins here: YES is the address behind its command's name; INVALID and MORE as in frame.ts.
+ * Decides within 52 bytes, so what is carried of a candidate fits the half.
+ */
+export function matchRequest(at: usize, end: usize): usize {
+  if (at == end) return MORE;
+  if (load<u8>(at) != ARRAY) return INVALID;
+  const element = readCount(at + 1, end);
+  if (element <= INVALID) return element;
+  if (count == 0 || count == NULL) return INVALID;
+  if (element == end) return MORE;
+  if (load<u8>(element) != BULK) return INVALID;
+  const name = readCount(element + 1, end);
+  if (name <= INVALID) return name;
+  return count <= NAME_MAX ? matchName(name, end, count) : <usize>INVALID;
+}
+
+function matchName(at: usize, end: usize, length: u32): usize {
+  const there = min(<u32>(end - at), length);
+  if (there > 0 && !isName(at, there)) return INVALID;
+  if (there == 0) return length == 0 ? INVALID : MORE;
+  at += length;
+  if (there < length || at >= end) return MORE;
+  if (load<u8>(at) != CR) return INVALID;
+  if (at + 1 == end) return MORE;
+  return load<u8>(at, 1) == LF ? at + 2 : <usize>INVALID;
+}
+
+function searchRequest(c: Connection, half: Half, at: usize, end: usize, offset: u64, now: u64): usize {
+  if (half.carried > 0) return continueCandidate(c, half, at, offset, now);
+  if (half.atStart == 0) return findLineEnd(c, half, at, end);
+  const match = matchRequest(at, end);
+  if (match == MORE) {
+    half.first = now;
+    half.start = offset;
+    half.carried = <u32>(end - at);
+    copy(half.area, at, end - at);
+    return end;
+  }
+  half.atStart = 0;
+  if (match > INVALID) found(c, half);
+  return at;
+}
+
+/** Goes behind the next CRLF. */
+function findLineEnd(c: Connection, half: Half, at: usize, end: usize): usize {
+  const lf = findByte(at, end, LF);
+  const last = lf > at ? load<u8>(lf - 1) : half.lastByte;
+  const after = lf == end ? end : lf + 1;
+  half.lastByte = lf == end ? last : LF;
+  if (lf != end && last == CR) half.atStart = 1;
+  c.countSearched(<u32>(after - at));
+  return after;
+}
+
+/** One byte more of a candidate that began in an earlier chunk. */
+function continueCandidate(c: Connection, half: Half, at: usize, offset: u64, now: u64): usize {
+  const area = half.area;
+  const byte = load<u8>(at);
+  store<u8>(area + half.carried, byte);
+  half.carried++;
+  const match = matchRequest(area, area + half.carried);
+  if (match == MORE) return at + 1;
+  const length = half.carried;
+  half.carried = 0;
+  if (match > INVALID) {
+    copy(candidate, area, length);
+    found(c, half);
+    replay(c, half, length, offset + 1, now);
+    return at + 1;
+  }
+  // The byte that does not fit may itself follow a CRLF, and begin a request.
+  half.atStart = length > 2 && load<u16>(area + length - 3) == 0x0a0d ? 1 : 0;
+  half.lastByte = length > 1 ? load<u8>(area + length - 2) : 0;
+  return at;
+}
+
+function found(c: Connection, half: Half): void {
+  half.searching = 0;
+  c.searched = 0;
+  // Responses reported before it belong to requests that were not seen.
+  if ((c.reported & REPORTED_RESPONSE) != 0) c.desync(MORE);
+}
+
+/** Reads the headers and name at `candidate`, whose last byte lies in front of `end` in the stream. */
+function replay(c: Connection, half: Half, length: u32, end: u64, now: u64): void {
+  const first = half.first;
+  const limit = candidate + length;
+  beginRequest(c, half, end - length, first);
+  for (let at = candidate; at < limit; ) at = readValue(c, half, at, limit, end - (limit - at), now);
+}
