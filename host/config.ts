@@ -57,7 +57,7 @@ const PROTOCOLS = ['http/protobuf', 'http/json', 'grpc'] as const;
 const schema = z.object({
   openPort: ports.optional(),
   pid: pids.optional(),
-  exe: list.optional(),
+  exe: list.refine((globs) => globs.length > 0, 'names no executable').optional(),
   printer: z.enum(PRINTERS).default('disabled'),
   otlpEndpoint: z.url({ protocol: /^https?$/, error: 'must be a URL such as http://localhost:4318' }).optional(),
   otlpProtocol: z.enum(PROTOCOLS).optional(),

@@ -12,7 +12,7 @@
  *
  * Everything runs on one thread, pulled by `poll`; nothing waits and nothing is called back later.
  */
-import { Connections, FREE } from './conn/connections.ts';
+import { Connections, FREE, IGNORED } from './conn/connections.ts';
 import { Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
@@ -209,7 +209,8 @@ export class Pipeline {
     } else {
       this.#counters[C.records_close]! += 1;
       const word = (at + RECORD.timestampNs) >>> 2;
-      this.#order.close(connection, this.#u32, at, originKnown);
+      // Of an ignored connection the kernel tells nothing more: what is missing there is not lost.
+      if (c.state[connection] !== IGNORED) this.#order.close(connection, this.#u32, at, originKnown);
       this.#end(connection, this.#u32[word]!, this.#u32[word + 1]!);
     }
   }

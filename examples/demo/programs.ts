@@ -129,7 +129,7 @@ function listenAnywhere(): Promise<ReturnType<typeof createServer>> {
 
 /** A temporary folder that is removed with all its contents. */
 export class Folder implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), 'spanwire-'));
+  readonly path = mkdtempSync(join(tmpdir(), 'spanwire-demo-'));
 
   constructor() {
     folders.add(this);

@@ -34,6 +34,10 @@ export class RedisClient {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
+  close(): void {
+    this.#socket.end();
+  }
+
   #read(bytes: Buffer): void {
     this.#received = Buffer.concat([this.#received, bytes]);
     for (let parsed = parse(this.#received, 0); parsed !== undefined; parsed = parse(this.#received, 0)) {

@@ -12,6 +12,7 @@ const [port, redisPort] = process.argv.slice(2).map(Number);
 const redis = new RedisClient(redisPort!);
 
 const SEEDED_ITEMS = 20;
+const NAME_MAX = 80;
 const REPORT_PARTS = 5;
 const REPORT_PAUSE_MS = 4;
 const SLOW_MS = 60;
@@ -43,7 +44,7 @@ async function listItems(_request: IncomingMessage, response: ServerResponse, ur
 async function addItem(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { name, price } = JSON.parse(await body(request)) as { name: string; price: number };
   const id = (await redis.send('INCR', 'item-ids')) as number;
-  await storeItem(id, name, price);
+  await storeItem(id, name.slice(0, NAME_MAX), price);
   response.setHeader('location', `/items/${id}`);
   reply(response, 201, { id, name, price });
 }

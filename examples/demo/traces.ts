@@ -59,7 +59,7 @@ function branches(siblings: readonly Span[], indent: string, scene: Scene): stri
     const isLast = i === siblings.length - 1;
     const children = scene.spans.filter(({ parentSpanId }) => parentSpanId === span.spanId);
     const service = `${indent}${isLast ? '└─' : '├─'} ${scene.serviceOf(span)}`;
-    const line = `${service.padEnd(20)} ${span.kind.padEnd(6)} ${timeline(span, scene)} ${describe(span)}`;
+    const line = `${service.padEnd(16)} ${span.kind.padEnd(6)} ${timeline(span, scene)} ${describe(span)}`;
     return [line, ...branches(children, `${indent}${isLast ? '   ' : '│  '}`, scene)];
   });
 }

@@ -26,7 +26,7 @@ const KEPT_ALIVE: readonly Plan[] = [
   { method: 'GET', path: '/items?limit=3&sort=name' },
   { method: 'POST', path: '/items', body: ITEM, traced: true },
   { method: 'POST', path: '/items', body: ITEM, chunked: true },
-  { method: 'POST', path: '/items', body: LARGE_ITEM, chunked: true },
+  { method: 'POST', path: '/items', body: LARGE_ITEM },
   { method: 'POST', path: '/items', body: 'not JSON' },
   { method: 'HEAD', path: '/items/2' },
   { method: 'GET', path: '/items/no-such-item' },

@@ -20,6 +20,7 @@ export async function replayFiles(files: readonly string[], config: Config): Pro
   const sinks = createConfiguredSinks(config, counters, log);
   const processes = new Processes({ serviceName: config.serviceName, attributes: resourceAttributes(process.env) });
   let failures = 0;
+  process.stdout.on('error', () => process.exit(0));
   for (const file of files) {
     try {
       await replayOne(

@@ -10,6 +10,7 @@ export async function runAgent(config: Config): Promise<number> {
   const log = createLog(config.logLevel, config.logFormat);
   const signal = nextSignal();
   const agent = new Agent(config, log);
+  if (process.env.SPANWIRE_DEBUG_HOLD === '1') holdBySignal(agent, log);
   // A live worker and timers that do not count: this keeps the main thread here until a signal comes.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
@@ -26,14 +27,26 @@ export async function runAgent(config: Config): Promise<number> {
   }
 }
 
+/** The reader of stdout going away (`| head`) is a wish to stop, too. */
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
+    process.stdout.on('error', () => resolve('SIGPIPE'));
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.once(name, () => {
         process.once(name, () => process.exit(1));
         resolve(name);
       });
     }
+  });
+}
+
+/** For tests of loss: SIGUSR2 stops the reading of the rings, as a stuck consumer would, and the next one resumes it. */
+function holdBySignal(agent: Agent, log: Log): void {
+  let held = false;
+  process.on('SIGUSR2', () => {
+    held = !held;
+    agent.hold(held);
+    log.warn({ held }, held ? 'reading held' : 'reading resumed');
   });
 }
 

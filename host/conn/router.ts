@@ -184,6 +184,7 @@ export class Router implements ChunkSink, OutputConsumer {
     else if (c.state[connection] !== IDENTIFYING) this.#counters[C.bytes_unknown]! += chunk.wireLength;
     else if (chunk.bytes.length === 0) {
       this.#counters[C.bytes_unknown]! += chunk.wireLength;
+      this.#identifier.forget(connection);
       c.midStream[connection] = 1;
     } else this.#identify(connection, chunk);
   }
@@ -206,7 +207,8 @@ export class Router implements ChunkSink, OutputConsumer {
     }
     if (verdict.swapped) this.#swap(connection);
     if (!this.#start(connection, verdict.parser)) return;
-    for (const early of verdict.chunks) this.#parse(connection, early);
+    // Offered, not parsed: a failure in between sends the rest back to identification.
+    for (const early of verdict.chunks) this.#offer(connection, early);
   }
 
   /**
@@ -222,7 +224,8 @@ export class Router implements ChunkSink, OutputConsumer {
   #start(connection: number, parser: number): boolean {
     const c = this.#connections;
     const midStream = c.midStream[connection] === 1;
-    const slot = this.#instances[parser]!.open(connection, midStream ? abi.OPEN_MID_STREAM : 0);
+    this.#pairing.open(connection, !midStream);
+    const slot = this.#instances[parser]!.open(connection, midStream ? abi.OPEN_MID_STREAM : 0, this);
     if (slot === 0) {
       this.#counters[C.connections_refused]! += 1;
       this.#ignore(connection);
@@ -231,7 +234,6 @@ export class Router implements ChunkSink, OutputConsumer {
     c.parser[connection] = parser;
     c.state[connection] = PARSED;
     this.#counters[C.connections_identified]! += 1;
-    this.#pairing.open(connection, !midStream);
     return true;
   }
 
@@ -290,8 +292,8 @@ export class Router implements ChunkSink, OutputConsumer {
     if (parser < 0) return;
     const instance = this.#instances[parser]!;
     const slot = instance.slotOf(connection);
-    if (slot !== 0) instance.close(slot);
     this.#pairing.close(connection);
+    if (slot !== 0) instance.close(slot, this);
     c.parser[connection] = -1;
   }
 }

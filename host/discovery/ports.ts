@@ -2,13 +2,14 @@
 
 export type PortRange = readonly [first: number, last: number];
 
-/** Throws with words for the user when the text is no list of ports. */
+/** Throws with words for the user when the text is no list of ports; an empty list would select every process. */
 export function parsePorts(text: string): PortRange[] {
-  return text
+  const parts = text
     .split(',')
     .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map(parseRange);
+    .filter((part) => part !== '');
+  if (parts.length === 0) throw new Error(`"${text}" names no port`);
+  return parts.map(parseRange);
 }
 
 function parseRange(part: string): PortRange {

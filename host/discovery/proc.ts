@@ -4,12 +4,12 @@
  * https://www.kernel.org/doc/html/latest/filesystems/proc.html
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { executableOf } from './processes.ts';
+import { type Executable, executableOf } from './processes.ts';
 
 export interface ProcessFacts {
   readonly tgid: number;
   readonly parent: number;
-  readonly executable: string;
+  readonly executable: Executable;
 }
 
 const TCP_LISTEN = '0A';

@@ -3,9 +3,9 @@
  * service.name is the executable's name unless the configuration names it; see
  * https://opentelemetry.io/docs/specs/semconv/resource/process/
  */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Attributes, Resource } from '../spans/span.ts';
 import { VERSION } from '../version.ts';
 
@@ -55,13 +55,15 @@ export class Processes {
   }
 
   #describe(tgid: number): Attributes {
-    const path = tgid === 0 ? undefined : executableOf(tgid);
-    const name = path === undefined ? undefined : basename(path);
-    const service = this.#options.serviceName ?? name;
+    const executable = tgid === 0 ? undefined : executableOf(tgid);
+    const unknown = tgid === 0 ? 'unknown_service' : `unknown_service:${tgid}`;
     return {
-      'service.name': service ?? (tgid === 0 ? 'unknown_service' : `unknown_service:${tgid}`),
+      'service.name': this.#options.serviceName ?? executable?.name ?? unknown,
       ...(tgid !== 0 && { 'process.pid': tgid, 'host.name': this.#host }),
-      ...(path !== undefined && { 'process.executable.path': path, 'process.executable.name': basename(path) }),
+      ...(executable !== undefined && {
+        'process.executable.path': executable.path,
+        'process.executable.name': executable.name,
+      }),
       'telemetry.sdk.name': 'spanwire',
       'telemetry.sdk.language': 'nodejs',
       'telemetry.sdk.version': VERSION,
@@ -70,15 +72,39 @@ export class Processes {
   }
 }
 
-/** Path of a process's executable; its thread name when the path cannot be read; undefined when it is gone. */
-export function executableOf(tgid: number): string | undefined {
+export interface Executable {
+  readonly path: string;
+  /** The name it was started by: redis-server, where that is a link to redis-check-rdb. */
+  readonly name: string;
+}
+
+/** A process's executable; its thread name when the path cannot be read; undefined when it is gone. */
+export function executableOf(tgid: number): Executable | undefined {
   try {
-    return readlinkSync(`/proc/${tgid}/exe`).replace(/ \(deleted\)$/, '');
+    const path = readlinkSync(`/proc/${tgid}/exe`).replace(/ \(deleted\)$/, '');
+    return { path, name: startedAs(tgid, path) ?? basename(path) };
   } catch {
-    try {
-      return readFileSync(`/proc/${tgid}/comm`, 'utf8').trim();
-    } catch {
-      return undefined;
-    }
+    return threadName(tgid);
+  }
+}
+
+function threadName(tgid: number): Executable | undefined {
+  try {
+    const name = readFileSync(`/proc/${tgid}/comm`, 'utf8').trim();
+    return { path: name, name };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first word of the command line, when a link of that name beside the executable leads to it. */
+function startedAs(tgid: number, path: string): string | undefined {
+  try {
+    const word = /^[^\0\s:]+/.exec(readFileSync(`/proc/${tgid}/cmdline`, 'utf8'))?.[0];
+    if (word === undefined) return undefined;
+    const name = basename(word);
+    return realpathSync(join(dirname(path), name)) === path ? name : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -8,6 +8,7 @@ import type { Capture } from '../../native/index.d.ts';
 import type { Log } from '../self/log.ts';
 import { includesPort, type PortRange } from './ports.ts';
 import { listeningPorts, listProcesses, type ProcessFacts } from './proc.ts';
+import type { Executable } from './processes.ts';
 
 export interface SelectionRules {
   readonly ports: readonly PortRange[];
@@ -58,7 +59,8 @@ export class Selection {
   }
 
   /** A process became another program: by name it may be one of ours now. */
-  executed(tgid: number, executable: string): void {
+  executed(tgid: number, path: string): void {
+    const executable = { path, name: basename(path) };
     if (tgid !== this.#ownTgid && this.#matchesExecutable(executable)) this.#select(tgid, 'exec');
   }
 
@@ -67,8 +69,8 @@ export class Selection {
     return this.#rules.ports.length > 0 && listeningPorts(tgid).some((port) => includesPort(this.#rules.ports, port));
   }
 
-  #matchesExecutable(path: string): boolean {
-    return this.#rules.executables.some((glob) => matchesGlob(glob.includes('/') ? path : basename(path), glob));
+  #matchesExecutable({ path, name }: Executable): boolean {
+    return this.#rules.executables.some((glob) => matchesGlob(glob.includes('/') ? path : name, glob));
   }
 
   #select(tgid: number, reason: string): void {

@@ -3,7 +3,8 @@
  * before it fills and drops with a count; a reader that left (EPIPE) is a permanent failure, counted, not a crash.
  *
  * From a worker thread process.stdout goes through the main thread, whose own stream is the one that breaks: the main
- * thread has to listen for its 'error' event.
+ * thread has to listen for its 'error' event, and to end the process (or terminate the workers) after it, as a worker
+ * with unwritten output does not end by itself.
  */
 import type { Writable } from 'node:stream';
 import type { ExportOutcome, Span, SpanSink, Spans } from '../spans/span.ts';

@@ -105,6 +105,7 @@ export class ExportQueue {
 
   async #flush(deadlineMs: number): Promise<void> {
     this.#deadline = this.#options.now() + deadlineMs;
+    this.#backoff.reset();
     if (this.#notBefore <= this.#options.now() || this.#notBefore >= this.#deadline) this.#endPause?.();
     const alarm = Promise.withResolvers<void>();
     const timers = [deadlineMs, deadlineMs + 2 * ABORT_GRACE_MS].map((ms) => setTimeout(alarm.resolve, ms));

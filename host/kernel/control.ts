@@ -25,7 +25,7 @@ export class ControlReader {
   /** Takes everything that waits. */
   poll(): void {
     for (let length = this.#fill(); length > 0; length = this.#fill()) {
-      for (let at = 0; at + RECORD_SIZE <= length; ) at = this.#record(at);
+      for (let at = 0; at + RECORD_SIZE <= length; ) at = this.#record(at, length);
     }
   }
 
@@ -33,10 +33,12 @@ export class ControlReader {
     return this.#source.drain(this.#buffer, 0, BUFFER_BYTES);
   }
 
-  /** Handles the record at byte `at`; returns where the next begins. */
-  #record(at: number): number {
+  /** Handles the record at byte `at`; returns where the next begins. A record that cannot be one ends the batch. */
+  #record(at: number, end: number): number {
     const tgid = this.#view.getUint32(at + RECORD.tgid, true);
     const captured = this.#view.getUint32(at + RECORD.captured, true);
+    const size = this.#view.getUint32(at + RECORD.length, true);
+    if (at + size > end || RECORD_SIZE + captured > size) return end;
     switch (this.#view.getUint8(at + RECORD.kind)) {
       case KIND_EXEC:
         this.#events.exec(tgid, text(this.#buffer, at + RECORD_SIZE, captured));
@@ -48,7 +50,7 @@ export class ControlReader {
         this.#events.listen(tgid, this.#view.getUint16(at + RECORD.localPort, true));
         break;
     }
-    return (at + this.#view.getUint32(at + RECORD.length, true) + 7) & ~7;
+    return (at + size + 7) & ~7;
   }
 }
 

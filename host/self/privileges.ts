@@ -16,6 +16,8 @@ export const NEEDED_CAPABILITIES: readonly Capability[] = [
   { name: 'CAP_DAC_READ_SEARCH', bit: 2, reason: 'look into /proc of containers', needed: false },
 ];
 
+const DETAIL_LINES = 12;
+
 interface KernelError extends Error {
   readonly code?: string;
   readonly detail?: string;
@@ -24,7 +26,9 @@ interface KernelError extends Error {
 /** The same error for the user: what failed, the kernel's words, the remedy. */
 export function explainRefusal(cause: unknown): Error {
   const error = cause as KernelError;
-  const words = error.detail ? `${error.message}\n${error.detail.trim()}` : error.message;
+  const detail = error.detail?.trim().split('\n') ?? [];
+  // A verifier log is thousands of lines, and its end tells.
+  const words = [error.message, ...detail.slice(0, 1), ...detail.slice(1).slice(-DETAIL_LINES)].join('\n');
   return new Error(`${words}\n${hint(error.code)}`, { cause });
 }
 

@@ -31,6 +31,8 @@ export interface AssemblerOptions {
 
 export class Assembler {
   readonly #batch: SpanBatch;
+  /** The attribute words of the batch, as bytes. */
+  readonly #bytes: Uint8Array;
   readonly #messages: Messages;
   readonly #protocols: ProtocolTable;
   readonly #counters: Counters;
@@ -44,6 +46,7 @@ export class Assembler {
 
   constructor(messages: Messages, protocols: ProtocolTable, counters: Counters, options: AssemblerOptions) {
     this.#batch = new SpanBatch(options.batchSpans);
+    this.#bytes = new Uint8Array(this.#batch.columns.words.buffer);
     this.#messages = messages;
     this.#protocols = protocols;
     this.#counters = counters;
@@ -147,8 +150,7 @@ export class Assembler {
       const head = words[word]!;
       const length = head >>> 16;
       if ((head & 0xffff) === protocol.traceparentId) {
-        const bytes = new Uint8Array(words.buffer, words.byteOffset);
-        return parseTraceParent(bytes, word * 4 + ATTRIBUTE_VALUE, length, this.#parent);
+        return parseTraceParent(this.#bytes, word * 4 + ATTRIBUTE_VALUE, length, this.#parent);
       }
       word += 1 + ((length + 3) >>> 2);
     }

@@ -5,6 +5,7 @@
  * records (parsers/sdk/abi.ts) of request and response one after the other in one word array.
  */
 
+import { MESSAGE_MAX } from '../../parsers/sdk/abi.ts';
 import { decodeAttributes } from './attributes.ts';
 import { addPeerAttributes, type Endpoint } from './endpoint.ts';
 import { nameSpan, type SpanProtocol } from './protocols.ts';
@@ -20,6 +21,8 @@ export const SPAN_SUSPECT = 16;
 export const SPAN_ONE_WAY = 32;
 
 const ATTRIBUTE_WORDS_PER_SPAN = 96;
+/** A request and a response of the longest kind: an empty batch takes any span. */
+const PAIR_WORDS_MAX = (2 * MESSAGE_MAX) >>> 2;
 
 export class SpanColumns {
   readonly protocol: Uint16Array;
@@ -77,7 +80,7 @@ export class SpanBatch {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.columns = new SpanColumns(capacity, capacity * ATTRIBUTE_WORDS_PER_SPAN);
+    this.columns = new SpanColumns(capacity, Math.max(capacity * ATTRIBUTE_WORDS_PER_SPAN, PAIR_WORDS_MAX));
   }
 
   hasRoom(words: number): boolean {
@@ -156,9 +159,15 @@ function statusOf(flags: number): SpanStatus {
   return (flags & SPAN_ERROR) !== 0 ? 'error' : 'unset';
 }
 
+/** Two hex digits of each byte. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 function hex(words: Uint32Array, index: number, width: number): string {
   let text = '';
-  for (let i = 0; i < width; i++) text += words[index * width + i]!.toString(16).padStart(8, '0');
+  for (let i = index * width; i < (index + 1) * width; i++) {
+    const word = words[i]!;
+    text += HEX[word >>> 24]! + HEX[(word >>> 16) & 0xff]! + HEX[(word >>> 8) & 0xff]! + HEX[word & 0xff]!;
+  }
   return text;
 }
 

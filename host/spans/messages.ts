@@ -103,7 +103,7 @@ export class Messages {
       this.#free = this.next[m]!;
       return m;
     }
-    if (this.#top === this.next.length && !this.#grow()) return -1;
+    if (this.#top >= this.#limit || (this.#top === this.next.length && !this.#grow())) return -1;
     return this.#top++;
   }
 

@@ -10,14 +10,17 @@ const NONE = 0xffffffff;
 const FIRST_WORDS = 1 << 16;
 
 export class Slab {
-  words: Uint32Array<ArrayBuffer> = new Uint32Array(FIRST_WORDS);
+  words: Uint32Array<ArrayBuffer>;
   readonly #limit: number;
   readonly #free = new Uint32Array(CLASSES.length).fill(NONE);
   #top = 0;
+  /** Blocks taken. */
+  #used = 0;
 
   /** @param limitBytes the slab never grows beyond this */
   constructor(limitBytes: number) {
     this.#limit = limitBytes >>> 2;
+    this.words = new Uint32Array(Math.min(FIRST_WORDS, this.#limit));
   }
 
   /** Index of the first word of a block of at least `count` words, or -1 when the limit is reached. */
@@ -25,11 +28,11 @@ export class Slab {
     const size = sizeClass(count);
     if (size < 0) return -1;
     const free = this.#free[size]!;
-    if (free !== NONE) {
-      this.#free[size] = this.words[free]!;
-      return free;
-    }
-    return this.#extend(CLASSES[size]!);
+    const at = free === NONE ? this.#extend(CLASSES[size]!) : free;
+    if (at < 0) return -1;
+    if (free !== NONE) this.#free[size] = this.words[free]!;
+    this.#used++;
+    return at;
   }
 
   /** Gives a block back; `count` as it was taken with. */
@@ -37,6 +40,13 @@ export class Slab {
     const size = sizeClass(count);
     this.words[at] = this.#free[size]!;
     this.#free[size] = at;
+    if (--this.#used === 0) this.#begin();
+  }
+
+  /** Nothing is taken: blocks of one size may become blocks of another. */
+  #begin(): void {
+    this.#free.fill(NONE);
+    this.#top = 0;
   }
 
   #extend(words: number): number {

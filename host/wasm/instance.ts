@@ -17,6 +17,10 @@ const PAYLOAD_BYTES = 512 * 1024;
 const OUTPUT_BYTES = 256 * 1024;
 /** Largest pieces come from one record: SPANWIRE_PAYLOAD_MAX. */
 const INPUT_BYTES = CHUNKS * abi.CHUNK_SIZE + PAYLOAD_BYTES;
+const PAGE = 65536;
+/** Runs that end in the chunk they began with: a GROW for each class, and one more for so many bytes of the chunk. */
+const RETURNS_MAX = 8;
+const RETURN_BYTES_SHIFT = 5;
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
@@ -44,6 +48,8 @@ export class ParserInstance {
   runs = 0;
   readonly #module: WebAssembly.Module;
   readonly #pieces = new Uint32Array(CHUNKS * 3);
+  /** Connection and hint of each GROW and SHRINK of a run: done after it, because its other records name the old slot. */
+  readonly #moves: number[] = [];
   #exports!: Exports;
   #slots!: SlotAllocator;
   #layout = 0;
@@ -72,19 +78,17 @@ export class ParserInstance {
     return this.u8.byteLength;
   }
 
-  /** A fresh slot for a connection, opened; 0 when the module's memory limit is reached. */
-  open(connection: number, flags: number): number {
+  /** A fresh slot for a connection, opened; 0 when the module's memory limit is reached or it failed. */
+  open(connection: number, flags: number, consumer: OutputConsumer): number {
     const slot = this.#allocate(0, connection);
     if (slot === 0) return 0;
     this.u32[(slot + abi.SLOT_OPEN_FLAGS) >>> 2] = flags;
-    this.#exports.open(slot, flags);
-    return slot;
+    return this.#call(consumer, () => this.#exports.open(slot, flags)) ? slot : 0;
   }
 
   /** Only between flushes, when no chunk of the slot waits. */
-  close(slot: number): void {
-    this.#exports.close(slot);
-    this.#slots.give(slot);
+  close(slot: number, consumer: OutputConsumer): void {
+    if (this.#call(consumer, () => this.#exports.close(slot))) this.#slots.give(slot);
   }
 
   /** True when a chunk with `length` bytes of payload fits before the next flush. */
@@ -153,7 +157,7 @@ export class ParserInstance {
   identify(): number {
     const count = this.#chunks;
     this.#clear();
-    return this.#exports.identify(count);
+    return this.#exports.identify(count) >>> 0;
   }
 
   /** Throws away memory and slots and starts again. Returns the connections that had a slot. */
@@ -166,7 +170,7 @@ export class ParserInstance {
   #start(): void {
     const instance = new WebAssembly.Instance(this.#module, {});
     this.#exports = instance.exports as unknown as Exports;
-    this.#layout = this.#exports.layout(INPUT_BYTES, OUTPUT_BYTES);
+    this.#layout = this.#askLayout();
     this.#refresh();
     const word = this.#layout >>> 2;
     this.#input = this.u32[word + (abi.LAYOUT_INPUT >>> 2)]!;
@@ -177,10 +181,23 @@ export class ParserInstance {
     this.#clear();
   }
 
+  #askLayout(): number {
+    try {
+      return this.#exports.layout(INPUT_BYTES, OUTPUT_BYTES) >>> 0;
+    } catch (error) {
+      throw new Error(`module ${this.manifest.name}: layout() failed: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
   #checkLayout(slots: number): void {
     const end = this.u8.byteLength;
     const inside = (at: number, length: number) => at >= 8 && at % 8 === 0 && at + length <= end;
     const ok =
+      this.u8.buffer instanceof ArrayBuffer &&
+      end <= this.manifest.limits.memoryPages * PAGE &&
+      this.#layout > 0 &&
+      this.#layout % 4 === 0 &&
+      this.#layout + abi.LAYOUT_SIZE <= end &&
       inside(this.#input, INPUT_BYTES) &&
       inside(this.#output, OUTPUT_BYTES) &&
       slots % abi.SLOT_ALIGN === 0 &&
@@ -198,6 +215,7 @@ export class ParserInstance {
   #clear(): void {
     this.#chunks = 0;
     this.#pieceCount = 0;
+    this.#moves.length = 0;
     this.#payload = this.#input + CHUNKS * abi.CHUNK_SIZE;
     this.#payloadEnd = this.#payload + PAYLOAD_BYTES;
   }
@@ -242,28 +260,40 @@ export class ParserInstance {
   #runAll(consumer: OutputConsumer): boolean {
     let first = 0;
     const end = this.#chunks;
-    let stalled = 0;
+    let returns = this.#returnsFor(0);
     while (first < end) {
       let next: number;
       try {
-        next = this.#exports.run(first, end);
+        next = this.#exports.run(first, end) >>> 0;
       } catch (error) {
         return this.#fail(consumer, `trap: ${(error as Error).message}`);
       }
       this.runs++;
+      if (this.#grewItself()) return this.#fail(consumer, 'run grew the memory');
       const length = this.u32[(this.#layout + abi.LAYOUT_OUTPUT_LENGTH) >>> 2]!;
       if (next < first || next > end || length > OUTPUT_BYTES) {
         return this.#fail(consumer, `run returned ${next} of [${first}, ${end}) with ${length} bytes of output`);
       }
-      if (!this.#consume(length, next, end, consumer)) return this.#fail(consumer, 'malformed output record');
-      stalled = next === first && length === 0 ? stalled + 1 : 0;
-      if (stalled > 0) return this.#fail(consumer, 'run makes no progress');
+      if (!this.#consume(length, consumer)) return this.#fail(consumer, 'malformed output record');
+      if (this.#moves.length > 0) this.#moveAll(next, end, consumer);
+      returns = next > first ? this.#returnsFor(next) : returns - 1;
+      if (returns < 0 || (next === first && length === 0)) return this.#fail(consumer, 'run makes no progress');
       first = next;
     }
     return true;
   }
 
-  #consume(length: number, next: number, end: number, consumer: OutputConsumer): boolean {
+  /** How often a run may end in this chunk and begin there again. */
+  #returnsFor(chunk: number): number {
+    const length = this.u32[(this.#input + chunk * abi.CHUNK_SIZE + abi.CHUNK_LENGTH) >>> 2]!;
+    return RETURNS_MAX + (Math.min(length, PAYLOAD_BYTES) >>> RETURN_BYTES_SHIFT);
+  }
+
+  #grewItself(): boolean {
+    return this.u8.buffer !== this.#exports.memory.buffer;
+  }
+
+  #consume(length: number, consumer: OutputConsumer): boolean {
     let at = this.#output;
     const stop = at + length;
     while (at < stop) {
@@ -277,13 +307,8 @@ export class ParserInstance {
       if (type <= abi.ONEWAY) {
         if (!this.#messageIsSound(at, size)) return false;
         consumer.message(this, connection, at);
-      } else if (type === abi.GROW) {
-        if (!this.#grow(slot, connection, next, end)) consumer.hint(this, connection, abi.GIVE_UP, 0);
-        else consumer.hint(this, connection, type, 0);
-      } else if (type === abi.SHRINK) {
-        this.#shrink(slot, connection, next, end);
-        consumer.hint(this, connection, type, 0);
-      } else {
+      } else if (type === abi.GROW || type === abi.SHRINK) this.#moves.push(connection, type);
+      else {
         consumer.hint(this, connection, type, this.u32[word + (abi.OUT_VALUE >>> 2)]!);
       }
       at += size;
@@ -308,30 +333,58 @@ export class ParserInstance {
     return cursor <= stop;
   }
 
-  /** Moves a slot to the next class; the chunks [next, end) of the connection follow it. */
-  #grow(slot: number, connection: number, next: number, end: number): boolean {
-    const sizeClass = this.#slots.classOf(slot) + 1;
-    if (sizeClass >= this.manifest.slots.length) return false;
-    return this.#move(slot, connection, sizeClass, next, end);
+  /** Does what GROW and SHRINK asked for. A connection that cannot grow is given up. */
+  #moveAll(next: number, end: number, consumer: OutputConsumer): void {
+    for (let i = 0; i < this.#moves.length; i += 2) {
+      const connection = this.#moves[i]!;
+      const type = this.#moves[i + 1]!;
+      const slot = this.#slots.slotOf(connection);
+      const sizeClass = this.#slots.classOf(slot);
+      const wanted = type === abi.GROW ? sizeClass + 1 : 0;
+      if (wanted === sizeClass || this.#move(slot, connection, wanted, next, end)) {
+        consumer.hint(this, connection, type, 0);
+      } else if (type === abi.GROW) {
+        this.#resetChunks(slot, next, end);
+        consumer.hint(this, connection, abi.GIVE_UP, 0);
+      }
+    }
+    this.#moves.length = 0;
   }
 
-  #shrink(slot: number, connection: number, next: number, end: number): void {
-    if (this.#slots.classOf(slot) > 0) this.#move(slot, connection, 0, next, end);
-  }
-
+  /** Moves a slot to another class; the chunks [next, end) of the connection follow it. */
   #move(slot: number, connection: number, sizeClass: number, next: number, end: number): boolean {
-    const target = this.#allocate(sizeClass, connection);
+    const { slots } = this.manifest;
+    const keep = Math.min(slots[sizeClass] ?? 0, slots[this.#slots.classOf(slot)]!);
+    const target = sizeClass < slots.length ? this.#allocate(sizeClass, connection) : 0;
     if (target === 0) return false;
-    const keep = Math.min(this.manifest.slots[sizeClass]!, this.u32[(slot + abi.SLOT_SIZE) >>> 2]!);
-    this.u8.copyWithin(target + 8, slot + 8, slot + keep);
-    this.u32[(target + abi.SLOT_OPEN_FLAGS) >>> 2] = this.u32[(slot + abi.SLOT_OPEN_FLAGS) >>> 2]!;
+    this.u8.copyWithin(target + abi.SLOT_OPEN_FLAGS, slot + abi.SLOT_OPEN_FLAGS, slot + keep);
     for (let i = next; i < end; i++) {
       const word = (this.#input + i * abi.CHUNK_SIZE + abi.CHUNK_SLOT) >>> 2;
       if (this.u32[word] === slot) this.u32[word] = target;
     }
     this.#slots.give(slot);
-    this.#slots.bind(target, connection);
     return true;
+  }
+
+  /** The rest of a connection that is given up: without bytes there is nothing to grow for. */
+  #resetChunks(slot: number, next: number, end: number): void {
+    for (let i = next; i < end; i++) {
+      const word = (this.#input + i * abi.CHUNK_SIZE) >>> 2;
+      if (this.u32[word] !== slot) continue;
+      this.u32[word + (abi.CHUNK_KIND >>> 2)] = (this.u32[word + (abi.CHUNK_KIND >>> 2)]! & 0xff00) | abi.RESET;
+      this.u32[word + (abi.CHUNK_LENGTH >>> 2)] = 0;
+      this.u32[word + (abi.CHUNK_WIRE_LENGTH >>> 2)] = 0;
+    }
+  }
+
+  /** A call outside of a run. False when it trapped: the instance has failed as in a run. */
+  #call(consumer: OutputConsumer, enter: () => void): boolean {
+    try {
+      enter();
+    } catch (error) {
+      return this.#fail(consumer, `trap: ${(error as Error).message}`);
+    }
+    return !this.#grewItself() || this.#fail(consumer, 'the module grew its memory');
   }
 
   #fail(consumer: OutputConsumer, reason: string): boolean {

@@ -39,7 +39,7 @@ export class SlotAllocator {
     const slot = this.#free[sizeClass]!.pop() ?? this.#carve(this.#sizes[sizeClass]!);
     if (slot === 0) return 0;
     this.#class[this.#entry(slot)] = sizeClass;
-    this.bind(slot, connection);
+    this.#bind(slot, connection);
     this.used++;
     return slot;
   }
@@ -53,7 +53,7 @@ export class SlotAllocator {
     this.used--;
   }
 
-  bind(slot: number, connection: number): void {
+  #bind(slot: number, connection: number): void {
     const entry = this.#entry(slot);
     this.#owner[entry] = connection + 1;
     if (connection >= this.#slot.length) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include <unistd.h>
@@ -66,6 +67,29 @@ Descriptor::~Descriptor()
 		::close(fd_);
 }
 
+namespace
+{
+
+// The verifier gives up with EAGAIN when a signal waits (a profiler's, say): none is delivered while this lives.
+class QuietSignals
+{
+public:
+	QuietSignals()
+	{
+		sigset_t all;
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before_);
+	}
+	~QuietSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+	QuietSignals(const QuietSignals &) = delete;
+	QuietSignals &operator=(const QuietSignals &) = delete;
+
+private:
+	sigset_t before_;
+};
+
+} // namespace
+
 ObjectPointer open_object(const void *bytes, size_t size)
 {
 	LibbpfLog log;
@@ -117,10 +141,16 @@ void Capture::configure(const CaptureOptions &options)
 		throw system_failure(error, "cannot configure the BPF object");
 }
 
+int load_object(bpf_object *object)
+{
+	QuietSignals quiet;
+	return bpf_object__load(object);
+}
+
 void Capture::load()
 {
 	LibbpfLog log;
-	int error = bpf_object__load(object_.get());
+	int error = load_object(object_.get());
 	if (error)
 		throw system_failure(error, "cannot load the BPF object", log.text());
 }

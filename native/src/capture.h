@@ -58,6 +58,8 @@ using LinkPointer = std::unique_ptr<bpf_link, LinkDeleter>;
 
 // Opens an ELF file in memory; nothing is loaded yet.
 ObjectPointer open_object(const void *bytes, size_t size);
+// bpf_object__load() that no signal interrupts.
+int load_object(bpf_object *object);
 
 class Capture
 {

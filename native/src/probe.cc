@@ -82,7 +82,7 @@ Feature probe_program(const void *bytes, size_t size, const std::string &name)
 	}
 	std::string title = "program:" + name + " (" + bpf_program__section_name(wanted) + ")";
 	LibbpfLog log;
-	int error = bpf_object__load(object.get());
+	int error = load_object(object.get());
 	if (error)
 		return refused(std::move(title), error, log.text());
 	LinkPointer link(bpf_program__attach(wanted));

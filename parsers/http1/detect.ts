@@ -18,9 +18,6 @@ const CLEAR: u32 = 90;
 const UNUSUAL: u32 = 70;
 /** A first line so long that its end is not to be seen. */
 const LIKELY: u32 = 50;
-/** The other direction says something else: perhaps a client that tries HTTP on a port of another protocol. */
-const DOUBTFUL: u32 = 20;
-
 /** A first line in pieces is put together here; longer ones are judged by their beginning. */
 const SCRATCH_SIZE: u32 = 2048;
 const SCRATCHES: usize = memory.data(4096, 16);
@@ -37,7 +34,6 @@ class View {
   asResponse: u32;
   /** The end of the line will not come: it is lost, or too far away. */
   cut: bool;
-  known: bool;
 
   @inline
   static of(direction: u32): View {
@@ -48,9 +44,9 @@ class View {
     return this.from == this.end;
   }
 
-  /** Whether what it says is neither of the two. */
-  get isForeign(): bool {
-    return !this.isSilent && this.asRequest == NO && this.asResponse == NO;
+  /** Whether it begins with a method of the table. */
+  get isKnown(): bool {
+    return beginsMethod(this.from, this.end);
   }
 }
 
@@ -59,30 +55,20 @@ export function identifyChunks(count: u32): u32 {
   const server = look(count, FROM_SERVER);
   const score = judge(client, server);
   const swapped = judge(server, client);
-  if (score == IDENTIFY_NO && swapped == IDENTIFY_NO) {
-    if (client.isSilent && server.isSilent) return IDENTIFY_MORE;
-    return IDENTIFY_NO;
-  }
-  return swapped > score ? swapped | IDENTIFY_SWAPPED : score;
+  return swapped > score && swapped != IDENTIFY_MORE ? swapped | IDENTIFY_SWAPPED : max<u32>(score, swapped);
 }
 
-/** Score if `client` asks and `server` answers. */
+/** Score if `client` asks and `server` answers. What is refused once stays refused, whatever comes after. */
 function judge(client: View, server: View): u32 {
   const asks = client.asRequest;
   const answers = server.asResponse;
-  if (asks == YES) return score(client, server);
-  if (answers == YES) return client.isForeign ? DOUBTFUL : CLEAR;
-  if (asks == NO && !client.isSilent) return IDENTIFY_NO;
-  if (answers == NO && !server.isSilent) return IDENTIFY_NO;
-  if (client.cut) return client.known ? LIKELY : IDENTIFY_NO;
-  if (server.cut) return IDENTIFY_NO;
-  return asks == MORE || answers == MORE ? IDENTIFY_MORE : IDENTIFY_NO;
-}
-
-function score(client: View, server: View): u32 {
-  if (server.asResponse == YES) return CERTAIN;
-  if (!server.isSilent && server.asResponse == NO) return DOUBTFUL;
-  return client.known ? CLEAR : UNUSUAL;
+  if (!client.isSilent && asks == NO) return IDENTIFY_NO;
+  if (!server.isSilent && answers == NO) return IDENTIFY_NO;
+  if (server.cut && answers == MORE) return IDENTIFY_NO;
+  if (client.cut && asks == MORE) return client.isKnown ? LIKELY : IDENTIFY_NO;
+  if (asks == YES && answers == YES) return CERTAIN;
+  if (asks == YES) return client.isKnown ? CLEAR : UNUSUAL;
+  return answers == YES ? CLEAR : IDENTIFY_MORE;
 }
 
 /** Finds the direction's first line, put together from as many chunks as it takes. */
@@ -123,6 +109,5 @@ function judgeLine(view: View): void {
   while (from < end && (load<u8>(from) == 0x0d || load<u8>(from) == 0x0a)) from++;
   view.asRequest = from < end ? requestLineAt(from, end) : NO;
   view.asResponse = from < end ? statusLineAt(from, end) : NO;
-  view.known = from < end && beginsMethod(from, end);
   view.from = from;
 }

@@ -9,7 +9,7 @@
  *    the chunk is offered again: with an empty output arena, or with the slot in another class.
  */
 
-import { EOF, GAP, MESSAGE_PARTIAL, SHRINK } from '../sdk/abi';
+import { EOF, MESSAGE_PARTIAL, SHRINK } from '../sdk/abi';
 import { findByte, hexValue, isBlank } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom, hint } from '../sdk/output';
@@ -49,7 +49,7 @@ export function consume(chunk: Chunk): bool {
   if (shrinks()) return false;
   if (chunk.isEnd) return ended(chunk.kind == EOF);
   const missing = work.missing;
-  const done = feed(chunk.kind == GAP);
+  const done = feed();
   chunk.advance(<u32>work.from - chunk.data);
   chunk.advanceMissing(missing - work.missing);
   return done;
@@ -64,14 +64,14 @@ function shrinks(): bool {
   return true;
 }
 
-function feed(isGap: bool): bool {
+function feed(): bool {
   const work = Work.current;
   while (work.from < work.end || hasCarriedLine()) {
     if (!hasRoom() || !step()) return false;
   }
   if (work.missing > 0) {
     if (!hasRoom()) return false;
-    overGap(isGap);
+    overGap();
   }
   if (work.open) keepMessage();
   return true;
@@ -260,7 +260,7 @@ function isBody(): bool {
 // ── gaps, ends and garbage ───────────────────────────────────────────────────────────────────────────────────────
 
 /** The captured bytes are used up; `missing` more went by unseen. */
-function overGap(isGap: bool): void {
+function overGap(): void {
   const work = Work.current;
   const side = work.side;
   if (side.state == UNTIL_CLOSE && !side.is(MAYBE_BODYLESS)) {
@@ -268,19 +268,18 @@ function overGap(isGap: bool): void {
     work.message.bodyBytes += work.missing;
     work.message.last = work.now;
   } else if ((side.state == BODY || side.state == CHUNK_BODY) && !side.is(MAYBE_BODYLESS)) {
-    if (bodyOverGap(isGap) > 0) lost(LOST_BYTES);
+    if (bodyOverGap() > 0) lost(LOST_BYTES);
   } else if (side.state == SEARCHING) side.drop(SEARCHING);
   else if (side.state < SEARCHING) lost(LOST_BYTES);
   work.missing = 0;
 }
 
-/** Returns how many of the lost bytes lie behind the body. A body's last byte in a GAP was seen by nobody. */
-function bodyOverGap(isGap: bool): u64 {
+/** Returns how many of the lost bytes lie behind the body. */
+function bodyOverGap(): u64 {
   const work = Work.current;
   const remaining = work.side.remaining;
   const bytes = min<u64>(remaining, work.missing);
   work.message.bytes += bytes;
-  if (isGap && bytes == remaining && work.side.state == BODY) work.message.flag(MESSAGE_PARTIAL);
   passBody(bytes);
   return work.missing - bytes;
 }

@@ -57,7 +57,8 @@ export class Head {
   }
 
   reset(): void {
-    memory.fill(memoryOfHead, 0, HEAD_BYTES);
+    store<u64>(memoryOfHead, 0);
+    store<u64>(memoryOfHead, 0, 8);
   }
 
   restore(from: usize): void {

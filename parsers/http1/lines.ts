@@ -6,7 +6,16 @@
  * to the last place that the slot knows; nothing of the slot has been changed by then.
  */
 
-import { FROM_CLIENT, FROM_SERVER, MESSAGE_SUSPECT, REQUEST, RESPONSE, UPGRADE, UPGRADE_TUNNEL } from '../sdk/abi';
+import {
+  FROM_CLIENT,
+  FROM_SERVER,
+  MESSAGE_PARTIAL,
+  MESSAGE_SUSPECT,
+  REQUEST,
+  RESPONSE,
+  UPGRADE,
+  UPGRADE_TUNNEL,
+} from '../sdk/abi';
 import { FULL } from '../sdk/accumulate';
 import { findByte } from '../sdk/bytes';
 import { hint, Message } from '../sdk/output';
@@ -26,6 +35,7 @@ import {
   ORDINARY,
   SKIP_LINE,
   START,
+  UNTIL_CLOSE,
   UPGRADING,
 } from './state';
 import { mayStart } from './syntax';
@@ -81,8 +91,8 @@ function readCarriedStart(): bool {
     lf = end - 1;
   }
   if (!openHead(work.area, lf, side.firstAt)) return notAHead(work.from);
-  work.message.bytes = lf + 1 - work.area;
   const stop = readLines(lf + 1, end);
+  work.message.bytes = stop - work.area;
   if (Head.current.done) return headRead(work.from);
   return keepHead(stop, end) || tooLong();
 }
@@ -335,6 +345,8 @@ function enterBody(next: u8, unknown: bool): void {
   side.drop(next);
   side.remaining = next == BODY ? Head.current.contentLength : 0;
   if (unknown) side.set(MAYBE_BODYLESS);
+  // It may have been the answer to a CONNECT, and no body at all.
+  if (unknown && next == UNTIL_CLOSE) work.message.flag(MESSAGE_PARTIAL);
   work.message.last = work.now;
 }
 

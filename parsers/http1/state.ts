@@ -144,7 +144,7 @@ export class Connection extends SlotHeader {
 
   @inline
   area(from: u32): usize {
-    return changetype<usize>(this) + AREAS + <usize>(from == FROM_SERVER ? areaOfClient(this.size) : 0);
+    return changetype<usize>(this) + AREAS + <usize>(from == FROM_SERVER ? areaOfClient(this.size) : <u32>0);
   }
 
   @inline

@@ -13,6 +13,7 @@ import { copy, findByte, isDigit } from '../sdk/bytes';
 
 const CR: u32 = 0x0d;
 const LF: u8 = 0x0a;
+const CRLF: u16 = 0x0a0d;
 const MINUS: u32 = 0x2d;
 
 /** Type bytes. */
@@ -49,6 +50,8 @@ const LINE_MAX: u32 = 65536;
 /** 2 GiB: more than any proto-max-bulk-len in use. */
 const COUNT_MAX: u64 = 0x7fffffff;
 const DIGITS_MAX = 10;
+/** `$1`, CRLF, a byte, CRLF; and no header that skipBulks reads is longer. */
+const SHORT_BULK_MIN: usize = 7;
 
 // Half.state
 const HEADER: u8 = 0;
@@ -116,6 +119,29 @@ export function next(half: Half, at: usize, end: usize): u32 {
   if (half.state == PAYLOAD) return continuePayload(half, at, end);
   if (half.state == LINE) return continueLine(half, at, end);
   return half.carried == 0 ? begin(half, at, end) : continueHeader(half, at, end);
+}
+
+/**
+ * Passes over bulk strings that lie whole before `end` and are at most 999 bytes long, while more than `keep` values
+ * remain. This is the short way for arguments and elements nobody looks at; where it stops, `next` goes on.
+ */
+export function skipBulks(half: Half, at: usize, end: usize, keep: u64): usize {
+  while (half.remaining > keep && at + SHORT_BULK_MIN <= end) {
+    if (load<u8>(at) != BULK) break;
+    let length = <u32>load<u8>(at, 1) - 0x30;
+    if (length > 9) break;
+    let from = at + 2;
+    for (let digit = <u32>load<u8>(from) - 0x30; digit < 10; digit = <u32>load<u8>(from) - 0x30) {
+      length = length * 10 + digit;
+      from++;
+      if (length > 99) break;
+    }
+    if (from + 4 + length > end || load<u16>(from) != CRLF || load<u16>(from + 2 + length) != CRLF) break;
+    half.body += length;
+    half.remaining--;
+    at = from + length + 4;
+  }
+  return at;
 }
 
 /** Takes a gap of `bytes` if it lies wholly inside a text of known length. The value then is as long as announced. */
@@ -234,7 +260,7 @@ function counted(half: Half, byte: u32, at: usize, end: usize): u32 {
   }
   if (<u64>(end - at) < <u64>count + 2) return beginPayload(half, byte, at, end);
   position = at + count;
-  if (load<u16>(position) != 0x0a0d) {
+  if (load<u16>(position) != CRLF) {
     if (load<u8>(position) == CR) position++;
     return INVALID;
   }

@@ -32,7 +32,7 @@ function consume(chunk: Chunk): bool {
   const c = Connection.at(chunk.slot);
   if (c.dead) return true;
   if (chunk.kind == DATA && !consumeBytes(c, chunk)) return false;
-  if (c.dead || <u32>chunk.kind > GAP || chunk.missing == 0) return true;
+  if (c.dead || (chunk.kind != DATA && chunk.kind != GAP) || chunk.missing == 0) return true;
   if (!hasRoom()) return false;
   loseBytes(c, chunk);
   return true;

@@ -25,10 +25,12 @@ import {
   MAP,
   MORE,
   NULL,
+  NULL_LINE,
   next,
   PUSH,
   position,
   SIMPLE,
+  skipBulks,
   text,
   textLength,
   textLost,
@@ -58,6 +60,7 @@ export function readReply(c: Connection, half: Half, at: usize, end: usize, offs
   if (isHeader && !addElements(half)) return lostSync(c, half, position, end);
   if (!isHeader) takeValue(c, half);
   if (half.remaining == 0) finishReply(c, half, now, offset + (position - at));
+  else if (half.aside == 0 && half.index != UNSEEN) return skipBulks(half, position, end, 1);
   return position;
 }
 
@@ -93,7 +96,7 @@ function takeValue(c: Connection, half: Half): void {
     half.aside--;
     return;
   }
-  if (half.top == 0) half.top = <u8>typeByte;
+  if (half.top == 0) half.top = <u8>(count == NULL ? NULL_LINE : typeByte);
   else if (half.index == UNSEEN) half.index = mayBePush(c, half.top) ? kindOfPush(c) : DATA;
   half.remaining--;
 }
@@ -125,6 +128,10 @@ function kindOfPush(c: Connection): u32 {
 /** The whole reply is read; `typeByte`, `text` and so on still show its last value. */
 function finishReply(c: Connection, half: Half, now: u64, end: u64): void {
   half.trial = 0;
+  if (c.aligned == 0 && half.top == SIMPLE && isReplicationReply()) {
+    c.giveUp();
+    return;
+  }
   const isPush = isUnasked(c, half);
   const isError = half.top == ERROR_LINE || half.top == BULK_ERROR;
   let flags = isPush ? MESSAGE_PUSH : 0;
@@ -140,6 +147,11 @@ function finishReply(c: Connection, half: Half, now: u64, end: u64): void {
     c.responses = 0;
     c.requests = 0;
   } else c.responses++;
+}
+
+/** The answer to a PSYNC that was not seen: what follows is no longer request and response. */
+function isReplicationReply(): bool {
+  return textLength > 10 && is(text, 11, 'FULLRESYNC ');
 }
 
 function isUnasked(c: Connection, half: Half): bool {

@@ -39,6 +39,7 @@ import {
   next,
   position,
   readCount,
+  skipBulks,
   text,
   textLength,
   textLost,
@@ -51,6 +52,10 @@ const LF: u8 = 0x0a;
 const CR: u8 = 0x0d;
 /** An argument that is not a number this parser can use. */
 const NO_ARGUMENT: u32 = 0xffff;
+
+// Connection.lost: a part of the name; or what decides whether there is a response.
+const LOST_NAME: u8 = 1;
+const LOST_MEANING: u8 = 2;
 
 /** The candidate of a search, taken out of the half while it is read. */
 const candidate: usize = memory.data(64, 8);
@@ -73,8 +78,10 @@ function readValue(c: Connection, half: Half, at: usize, end: usize, offset: u64
   if (half.index < 3) readArgument(c, half.index, text, count);
   half.index++;
   half.body += count;
-  if (--half.remaining == 0) finishRequest(c, half, now, after);
-  return position;
+  half.remaining--;
+  const rest = c.kind == PLAIN || half.index > 2 ? passArguments(half, end) : position;
+  if (half.remaining == 0) finishRequest(c, half, now, after + (rest - position));
+  return rest;
 }
 
 function lostSync(c: Connection, half: Half, atStart: bool): usize {
@@ -94,7 +101,7 @@ function beginRequest(c: Connection, half: Half, offset: u64, now: u64): void {
   c.kind = PLAIN;
   c.operationLength = 0;
   c.hasSubcommand = 0;
-  c.doubtful = 0;
+  c.lost = 0;
   c.argument = <u16>NO_ARGUMENT;
 }
 
@@ -105,15 +112,28 @@ function beginArguments(c: Connection, half: Half): usize {
   return position;
 }
 
+/** Passes over arguments nobody looks at; returns the address behind them. */
+function passArguments(half: Half, end: usize): usize {
+  const before = half.remaining;
+  const rest = skipBulks(half, position, end, 0);
+  half.index += <u32>(before - half.remaining);
+  return rest;
+}
+
 /** Takes what matters of an argument; of one longer than TEXT_MAX, `from` has the first TEXT_MAX bytes. */
 function readArgument(c: Connection, index: u32, from: usize, length: u32): void {
   if (textLost) {
-    if (index == 0 || c.kind == CLIENT || c.kind == CLIENT_REPLY) c.doubtful = 1;
+    c.lost |= whatIsLost(c.kind, index);
     return;
   }
   if (index == 0) readName(c, from, length);
   else if (index == 1) readFirst(c, from, length);
   else if (c.kind == CLIENT_REPLY) c.argument = <u16>replyModeOf(from, length);
+}
+
+function whatIsLost(kind: u8, index: u32): u8 {
+  if (index == 0 || kind == CLIENT || kind == CLIENT_REPLY) return LOST_MEANING;
+  return kind == CONTAINER && index == 1 ? LOST_NAME : 0;
 }
 
 function readName(c: Connection, from: usize, length: u32): void {
@@ -160,9 +180,9 @@ function replyModeOf(from: usize, length: u32): u32 {
 function finishRequest(c: Connection, half: Half, now: u64, end: u64): void {
   if (c.aligned == 0 && c.responses > 0 && c.requests == c.responses) align(c);
   // What was lost may have been a CLIENT REPLY OFF, and from then on nothing would be answered.
-  if (c.doubtful) c.desync(INVALID);
+  if ((c.lost & LOST_MEANING) != 0) c.desync(INVALID);
   const silent = isSilent(c);
-  const flags = (silent ? MESSAGE_NO_RESPONSE : 0) | (c.doubtful ? MESSAGE_PARTIAL : 0);
+  const flags = (silent ? MESSAGE_NO_RESPONSE : 0) | (c.lost != 0 ? MESSAGE_PARTIAL : 0);
   writeRequest(c, half, half.index, flags, now, end);
   c.failures = 0;
   if (c.kind == REPLICATION) {

@@ -58,8 +58,8 @@ export class Connection extends SlotHeader {
   operationLength: u8;
   hasSubcommand: u8;
   argument: u16;
-  /** The name, or what CLIENT is to do, was lost in a gap. */
-  doubtful: u8;
+  /** What of the command's first arguments was lost in a gap. */
+  lost: u8;
   expectedFirst: u8;
   expectedCount: u8;
   database: i32;

@@ -49,7 +49,8 @@ function inWorker(source: string): string {
   const url = `data:text/javascript,${encodeURIComponent(source)}`;
   return `
     import { Worker } from 'node:worker_threads';
-    process.stdout.on('error', () => {});
-    new Worker(new URL(${JSON.stringify(url)}));
+    const worker = new Worker(new URL(${JSON.stringify(url)}));
+    // A worker with output that nobody can take any more does not end by itself.
+    process.stdout.on('error', () => worker.once('message', () => process.exit()));
   `;
 }

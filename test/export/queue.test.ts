@@ -138,7 +138,7 @@ describe('failures', () => {
   });
 
   it('bounds Retry-After', async () => {
-    const sink = new ScriptedSink(() => ({ ok: false, retry: true, reason: 'never', retryAfterMs: 1e15 }), OK);
+    const sink = new ScriptedSink(() => ({ ok: false, retry: true, reason: 'never', retryAfterMs: 1_000_000 }), OK);
     const { push } = setUp(sink, { maxRetryAfterMs: 30 });
     push(numbered(1));
     await until(() => sink.delivered.length === 1, 'delivery');
@@ -276,6 +276,28 @@ describe('flush', () => {
     await until(() => sink.inFlight === 0 && sink.attempts.length === 1, 'the first attempt');
     await queue.flush(5000);
     expect(tally(counters)).toMatchObject({ spans_exported: 1 });
+  });
+
+  it('tries again soon, however long the pauses had become', async () => {
+    const sink = new ScriptedSink(BUSY, BUSY, BUSY, OK);
+    const { queue, push } = setUp(sink, { backoff: { firstMs: 10, maxMs: 60_000, factor: 1000, jitter: 0 } });
+    push(numbered(1));
+    await until(() => sink.inFlight === 0 && sink.attempts.length === 2, 'the long pause');
+    await queue.flush(5000);
+    expect(sink.attempts).toHaveLength(4);
+    expect(sink.delivered).toEqual([0]);
+  });
+
+  it('does not sit out a pause that outlasts the deadline', async () => {
+    const sink = new ScriptedSink(BUSY);
+    const { queue, push, counters } = setUp(sink, {
+      backoff: { firstMs: 60_000, maxMs: 60_000, factor: 1, jitter: 0 },
+    });
+    push(numbered(3));
+    const before = performance.now();
+    await queue.flush(4000);
+    expect(performance.now() - before).toBeLessThan(2000);
+    expect(tally(counters)).toMatchObject({ spans_dropped_shutdown: 3 });
   });
 
   it('waits for a Retry-After within the deadline', async () => {

@@ -108,7 +108,11 @@ export interface GrpcReceiver extends Receiver {
 
 const bytes = (buffer: Buffer) => buffer;
 
-export async function grpcReceiver(answers: GrpcAnswer[] = [grpcAccept], wantedPort = 0): Promise<GrpcReceiver> {
+export async function grpcReceiver(
+  answers: GrpcAnswer[] = [grpcAccept],
+  wantedPort = 0,
+  credentials = grpc.ServerCredentials.createInsecure(),
+): Promise<GrpcReceiver> {
   const server = new grpc.Server();
   const handler: grpc.handleUnaryCall<Buffer, Buffer> = (call, callback) => {
     const answer = receiver.answers[Math.min(receiver.requests, receiver.answers.length - 1)]!;
@@ -131,7 +135,6 @@ export async function grpcReceiver(answers: GrpcAnswer[] = [grpcAccept], wantedP
   };
   server.addService({ export: method }, { export: handler });
   const port = await new Promise<number>((resolve, reject) => {
-    const credentials = grpc.ServerCredentials.createInsecure();
     server.bindAsync(`127.0.0.1:${wantedPort}`, credentials, (error, bound) =>
       error ? reject(error) : resolve(bound),
     );

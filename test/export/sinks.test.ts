@@ -142,6 +142,7 @@ describe('a process with sinks', () => {
       const isGrpc = protocol === 'grpc';
       const good = kept(isGrpc ? await grpcReceiver() : await httpReceiver());
       const hanging = kept(isGrpc ? await grpcReceiver([grpcHang]) : await httpReceiver([hang]));
+      const silent = kept(await tcpReceiver(undefined));
       const script = `
       sinks.push(numbered(100));
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -197,6 +198,7 @@ describe('a process with sinks', () => {
       for (let i = 0; i < 300; i++) { sinks.push(numbered(64)); await new Promise((r) => setTimeout(r, 2)); }
       await sinks.shutdown(300);
       console.error(JSON.stringify([counters[C.spans_exported] < 300 * 64, counters[C.spans_queued]]));
+      (await import('node:worker_threads')).parentPort.postMessage('done');
     `;
     const { errors, code } = await run(worker, undefined, { inWorker: true, leaveEarly: true });
     expect([errors.trim(), code]).toEqual(['[true,0]', 0]);

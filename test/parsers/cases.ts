@@ -5,6 +5,8 @@
  *     The reason, in prose.
  *     mid-stream                         a line of its own: the host joined the connection at an unknown place
  *     unidentified                       a line of its own: identify() may refuse this stream
+ *     lookalike                          a line of its own: values hold what looks like messages, so that nobody could
+ *                                        tell them apart after a loss; left out of the properties about loss
  *     ```client                          bytes of that direction; or `server`, each with any of the words
  *     GET / HTTP/1.1\r\n                   gap=N  N bytes follow that were not captured
  *     ```                                  eof    the direction ends in order; reset: at an unknown place
@@ -25,6 +27,7 @@ export interface Case {
   readonly file: string;
   readonly midStream: boolean;
   readonly unidentified: boolean;
+  readonly lookalike: boolean;
   readonly steps: readonly Step[];
   readonly messages: readonly Expected[];
 }
@@ -72,6 +75,7 @@ function parseCase(title: string, lines: readonly string[], file: string): Case 
     file,
     midStream: prose.includes('mid-stream'),
     unidentified: prose.includes('unidentified'),
+    lookalike: prose.includes('lookalike'),
     steps: streams.flatMap((block, index) => parseSteps(block, (index + 1) * 1000)),
     messages: expected[0]!.lines.filter((line) => line.trim() !== '').map(parseExpected),
   };
@@ -142,5 +146,5 @@ function unescapeBytes(text: string): Uint8Array {
     else if (letter in ESCAPES) pieces.push(Buffer.of(ESCAPES[letter]!));
     else throw new Error(`unknown escape ${whole}`);
   }
-  return Buffer.concat(pieces);
+  return new Uint8Array(Buffer.concat(pieces));
 }

@@ -1,4 +1,7 @@
-/** The parsers under test: every folder that parsers/build.ts finds, built when stale, compiled once per test file. */
+/**
+ * The parsers under test: every folder that parsers/build.ts finds, built when stale, compiled once per test file.
+ * SPANWIRE_PARSERS=redis,http1 narrows it to those, for work on one of them.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Manifest, readManifest } from '../../host/wasm/manifest.ts';
@@ -16,7 +19,7 @@ export interface Parser {
 const ROOT = join(import.meta.dirname, '..', '..');
 
 export async function loadParsers(): Promise<Parser[]> {
-  const built = await buildParsers();
+  const built = await buildParsers(process.env.SPANWIRE_PARSERS?.split(','));
   return built.map(({ name, file }) => {
     const bytes = new Uint8Array(readFileSync(file));
     return {

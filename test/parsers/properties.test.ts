@@ -5,25 +5,24 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  DATA,
-  EOF,
   FROM_CLIENT,
   FROM_SERVER,
-  GAP,
   IDENTIFY_NO,
   IDENTIFY_SCORE_MIN,
   MESSAGE_MAX,
   OPEN_MID_STREAM,
-  RESET,
 } from '../../parsers/sdk/abi.ts';
 import type { Case } from './cases.ts';
-import { Harness, type Output, parse } from './harness.ts';
-import { loadParsers, type Parser } from './parsers.ts';
-import { capturedLength, loseSteps, mergeGaps, type Step, splitAt, splitEvery, stampBytes } from './steps.ts';
+import { Harness, parse } from './harness.ts';
+import { checkJoin, checkLoss, isComplete, truthOf } from './loss.ts';
+import { loadParsers } from './parsers.ts';
+import { capturedLength, splitAt, splitEvery, stampBytes } from './steps.ts';
+import { data, interleave, mutatedSteps, randomSteps, separateGap, truncate } from './traffic.ts';
 
 const parsers = await loadParsers();
 /** Stamped runs take a chunk per byte: longer cases are left to the other properties. */
 const STAMPED_MAX = 1500;
+const THOROUGH = Number(process.env.SPANWIRE_THOROUGH ?? 1);
 
 const flagsOf = ({ midStream }: Case) => (midStream ? OPEN_MID_STREAM : 0);
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 });
@@ -186,141 +185,7 @@ for (const parser of parsers) {
   });
 }
 
+/** Runs of a property, times SPANWIRE_THOROUGH: 1 for every day, 50 before a release or after a rewrite. */
 function check<T>(property: fc.IProperty<T>, numRuns: number): void {
-  fc.assert(property, { numRuns });
-}
-
-// ── loss ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** The messages of a run without loss: by where they begin, and their order among those that pair. */
-interface Truth {
-  readonly byPlace: ReadonlyMap<string, Output>;
-  readonly order: ReadonlyMap<string, number>;
-}
-
-const placeOf = ({ type, first }: Output) => `${type}@${first}`;
-const pairs = ({ type, flags }: Output) =>
-  (type === 'request' && !flags.includes('no-response')) || (type === 'response' && !flags.includes('push'));
-
-function truthOf(output: readonly Output[]): Truth {
-  const order = new Map<string, number>();
-  for (const type of ['request', 'response']) {
-    const ofType = output.filter((message) => message.type === type && pairs(message));
-    for (const [index, message] of ofType.entries()) order.set(placeOf(message), index);
-  }
-  return { byPlace: new Map(output.map((message) => [placeOf(message), message])), order };
-}
-
-function checkLoss(parser: Parser, one: Case, steps: Step[], from: number, to: number, truth: Truth): void {
-  const output = parse(parser, mergeGaps(loseSteps(steps, from, to)));
-  const where = `${one.title}, bytes ${from} to ${to} lost`;
-  for (const message of output) expectTrue(message, truth, where);
-  expectUnbroken(output, truth, where);
-}
-
-function checkJoin(parser: Parser, one: Case, steps: Step[], truth: Truth): void {
-  const turn = steps.findIndex(({ direction }) => direction !== steps[0]!.direction);
-  const since = turn < 0 ? Number.POSITIVE_INFINITY : steps[turn]!.timestamp;
-  const where = `${one.title}, joined at byte ${steps[0]!.timestamp - 1}`;
-  for (const message of parse(parser, steps, OPEN_MID_STREAM)) {
-    if (message.first >= since) expectTrue(message, truth, where);
-  }
-}
-
-/** A message that is not partial is one of the true ones, and says nothing that the true one does not. */
-function expectTrue(message: Output, { byPlace }: Truth, where: string): void {
-  if (!['request', 'response', 'oneway'].includes(message.type) || message.flags.includes('partial')) return;
-  const original = byPlace.get(placeOf(message));
-  if (!original) expect.unreachable(`${where}: invented ${JSON.stringify({ ...message, key: undefined })}`);
-  expect(original, where).toMatchObject({ last: message.last, attributes: message.attributes });
-}
-
-/** Between two DESYNCs the k-th request and the k-th response stay k apart: none is left out. */
-function expectUnbroken(output: readonly Output[], { order }: Truth, where: string): void {
-  const next: Record<string, number | undefined> = { request: 0, response: 0 };
-  for (const message of output) {
-    if (message.type === 'desync') {
-      next.request = undefined;
-      next.response = undefined;
-    }
-    const index = order.get(placeOf(message));
-    if (index === undefined) continue;
-    expect(index, `${where}: a ${message.type} is missing without a DESYNC`).toBe(next[message.type] ?? index);
-    next[message.type] = index + 1;
-  }
-}
-
-function isComplete({ midStream, steps }: Case): boolean {
-  return !midStream && steps.every(({ kind, bytes, wireLength }) => kind !== GAP && wireLength === bytes.length);
-}
-
-// ── traffic ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-function data(direction: number, bytes: Uint8Array): Step {
-  return { kind: DATA, direction, bytes, wireLength: bytes.length, timestamp: 1 };
-}
-
-/** Cuts the last `missing` bytes off a data step; they went over the wire all the same. */
-function truncate(step: Step, missing: number): Step {
-  const keep = Math.max(1, step.bytes.length - missing);
-  return step.kind === DATA ? { ...step, bytes: step.bytes.subarray(0, keep) } : step;
-}
-
-function separateGap(step: Step): Step[] {
-  const missing = step.wireLength - step.bytes.length;
-  if (step.kind !== DATA || missing === 0) return [step];
-  const gap = { ...step, kind: GAP, bytes: new Uint8Array(0), wireLength: missing };
-  return [{ ...step, wireLength: step.bytes.length }, gap];
-}
-
-function interleave(queues: Step[][], numbers: readonly number[], order: Iterable<number>) {
-  const merged: { connection: number; step: Step }[] = [];
-  for (const choice of order) {
-    const waiting = queues.flatMap((queue, index) => (queue.length > 0 ? [index] : []));
-    if (waiting.length === 0) break;
-    const index = waiting[choice % waiting.length]!;
-    merged.push({ connection: numbers[index]!, step: queues[index]!.shift()! });
-  }
-  return merged;
-}
-
-/** Bytes that look like nothing, or like the alphabet of a text protocol. */
-const someBytes = fc.oneof(
-  fc.uint8Array({ maxLength: 200 }),
-  fc
-    .array(fc.constantFrom('\r\n', '\r', '\n', '*', '$', '-1', '3', '0', '+', '>', ':', ' ', 'GET', 'HTTP/1.1', 'a'), {
-      maxLength: 60,
-    })
-    .map((tokens) => new Uint8Array(Buffer.from(tokens.join('')))),
-);
-
-const randomSteps: fc.Arbitrary<Step[]> = fc.array(
-  fc
-    .record({
-      kind: fc.constantFrom(DATA, DATA, DATA, GAP, EOF, RESET),
-      direction: fc.constantFrom(FROM_CLIENT, FROM_SERVER),
-      bytes: someBytes,
-      missing: fc.oneof(fc.constant(0), fc.nat(5000), fc.constant(0x7fff_ffff)),
-    })
-    .map(({ kind, direction, bytes, missing }) => ({
-      kind,
-      direction,
-      bytes: kind === DATA ? bytes : new Uint8Array(0),
-      wireLength: kind === DATA ? bytes.length + missing : kind === GAP ? missing : 0,
-      timestamp: 1,
-    })),
-  { maxLength: 12 },
-);
-
-/** A golden case with some of its bytes changed. */
-function mutatedSteps({ cases }: Parser): fc.Arbitrary<Step[]> {
-  const edits = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 });
-  return fc.tuple(fc.constantFrom(...cases), edits).map(([{ steps }, all]) => {
-    const copies = steps.map((step) => ({ ...step, bytes: step.bytes.slice() }));
-    for (const [step, place, value] of all) {
-      const { bytes } = copies[step % copies.length]!;
-      if (bytes.length > 0) bytes[place % bytes.length] = value;
-    }
-    return copies;
-  });
+  fc.assert(property, { numRuns: numRuns * THOROUGH });
 }

@@ -6,6 +6,11 @@ import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type PdmlField, type PdmlPacket, parsePdml } from './pdml.ts';
 
+/** Commands whose second word says what they do. https://redis.io/docs/latest/commands/ */
+const CONTAINERS = new Set([
+  ...['ACL', 'CLIENT', 'CLUSTER', 'COMMAND', 'CONFIG', 'FUNCTION', 'LATENCY', 'MEMORY', 'MODULE', 'OBJECT'],
+  ...['PUBSUB', 'SCRIPT', 'SLOWLOG', 'XGROUP', 'XINFO'],
+]);
 const OUTPUT_MAX = 512 * 1024 * 1024;
 const run = promisify(execFile);
 
@@ -87,9 +92,9 @@ export async function respExchanges(path: string, ports: readonly number[]): Pro
     ({ fields: [value] }, packet) => {
       if (!value) return {};
       if (!ports.includes(packet.toPort)) return { response: value.name === 'resp.error' ? 'error' : 'ok' };
-      const command =
-        value.name === 'resp.fragment' ? inlineCommand(value, packet) : text(find(value, 'resp.bulk_string.value'));
-      return command ? { request: command.toUpperCase() } : {};
+      const [command = '', second = ''] = wordsOf(value, packet);
+      if (command === '') return {};
+      return { request: CONTAINERS.has(command) ? `${command} ${second}` : command };
     },
   );
 }
@@ -151,14 +156,22 @@ function wrap(field: PdmlField): PdmlField {
   return { name: 'value', show: '', value: '', position: field.position, size: field.size, fields: [field] };
 }
 
+/** The first words of a command, in capitals. */
+function wordsOf(value: PdmlField, packet: Dissected): string[] {
+  const words = value.name === 'resp.fragment' ? inlineWords(value, packet) : value.fields.slice(1, 3).map(bulkText);
+  return words.map((word) => word.toUpperCase());
+}
+
+function bulkText(field: PdmlField): string {
+  return text(find(field, 'resp.bulk_string.value'));
+}
+
 /** tshark gives an inline command's place but not its bytes: they are in the packet's payload. */
-function inlineCommand(fragment: PdmlField, { payload }: Dissected): string {
-  if (!payload) return '';
+function inlineWords(fragment: PdmlField, { payload }: Dissected): string[] {
+  if (!payload) return [];
   const start = fragment.position - payload.position;
-  const line = Buffer.from(payload.value, 'hex')
-    .subarray(start, start + fragment.size)
-    .toString('latin1');
-  return line.trim().split(/\s+/)[0] ?? '';
+  const line = Buffer.from(payload.value, 'hex').subarray(start, start + fragment.size);
+  return line.toString('latin1').trim().split(/\s+/);
 }
 
 function find(field: PdmlField, name: string): PdmlField | undefined {

@@ -49,13 +49,15 @@ void run_many_vectors(void)
 void run_largest(void)
 {
 	struct iovec out[3] = {{buffer, 10000}, {buffer, 6384}, {buffer, 1}};
+	struct iovec one[2] = {{"", 0}, {buffer, 16384}};
 
 	memset(buffer, 'x', 16385);
 	check(write(client, buffer, 16384));
 	check(write(client, buffer, 16385));
 	check(writev(client, out, 2));
 	check(writev(client, out, 3));
-	take(16384 * 4 + 2);
+	check(writev(client, one, 2));
+	take(16384 * 5 + 2);
 }
 
 void run_messages(void)

@@ -64,9 +64,18 @@ static int uring_result(struct uring *ring)
 	return ring->cqes[head & *ring->cq_mask].res;
 }
 
+/* Sends while the parent waits in a read of the pipe, and then ends that read. */
+static void send_late(int pipe)
+{
+	usleep(50000);
+	check(write(client, "late", 4));
+	usleep(50000);
+	_exit(write(pipe, "WRONG", 5) != 5);
+}
+
 /*
- * First a plain send and receive. Then a receive that waits, completed on the way out of a read of something else
- * whose buffer says WRONG: it must not be taken for the received bytes.
+ * First a plain send and receive. Then a receive that waits, completed while the thread is on its way out of a read of
+ * something else, whose buffer says WRONG: that must not be taken for the received bytes.
  */
 void run_uring(void)
 {
@@ -80,10 +89,8 @@ void run_uring(void)
 	uring_submit(&ring, IORING_OP_RECV, server, received, sizeof(received), 1);
 	check(uring_result(&ring));
 	uring_submit(&ring, IORING_OP_RECV, server, received, sizeof(received), 0);
-	check(write(pipes[1], "WRONG", 5));
-	if (!fork())
-		_exit(write(client, "late", 4) != 4);
-	usleep(50000);
+	if (!check(fork()))
+		send_late(pipes[1]);
 	check(read(pipes[0], other, 5));
 	if (uring_result(&ring) != 4)
 		exit(1);

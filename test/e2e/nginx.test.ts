@@ -1,0 +1,177 @@
+/**
+ * Every request that nginx answers is one server span with its method, path, status and sizes: over connections that
+ * stay open, over one each, pipelined, with and without bodies, chunked in both directions.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePorts } from '../../examples/demo/programs.ts';
+import { type RunningServer, startNginx } from '../../examples/demo/servers.ts';
+import { type Span, startAgent, stopAgent } from './support/agent.ts';
+import { isHttpServer, ofExchange, ofSpan, timeErrors } from './support/exchanges.ts';
+import { type Exchange, exchangeAlone, HttpConnection, type Plan } from './support/http-client.ts';
+import { describeLive } from './support/live.ts';
+import { differences } from './support/multiset.ts';
+
+const CONNECTIONS = 50;
+const KEPT_ALIVE = 10_000;
+const ONE_EACH = 500;
+const PIPELINED = 200;
+const PIPELINE_DEPTH = 20;
+/** Larger than what is captured of a call. */
+const LARGE = 'x'.repeat(20_000);
+
+/** Request number n: every kind in turn, and no two with the same target. */
+function plan(n: number, from: string): Plan {
+  const query = `?${from}=${n}`;
+  const kinds: readonly Plan[] = [
+    { method: 'GET', target: `/text${query}` },
+    { method: 'GET', target: `/file.txt${query}` },
+    { method: 'GET', target: `/large.txt${query}` },
+    { method: 'HEAD', target: `/file.txt${query}` },
+    { method: 'GET', target: `/missing/${n}${query}` },
+    { method: 'GET', target: `/error${query}` },
+    { method: 'GET', target: `/nothing${query}` },
+    { method: 'GET', target: `/moved${query}` },
+    { method: 'GET', target: `/chunked/${n % 7}${query}` },
+    { method: 'HEAD', target: `/chunked/3${query}` },
+    { method: 'POST', target: `/echo${query}`, body: `body ${n}` },
+    { method: 'POST', target: `/echo${query}`, body: LARGE },
+    { method: 'POST', target: `/echo${query}`, body: 'in chunks '.repeat(1 + (n % 40)), chunk: 64 },
+    { method: 'PUT', target: `/echo${query}`, body: 'asks first', headers: { expect: '100-continue' } },
+    { method: 'POST', target: `/echo${query}`, body: '' },
+    { method: 'DELETE', target: `/echo${query}` },
+    { method: 'GET', target: `/text${query}`, pieces: 3 },
+    { method: 'POST', target: `/echo${query}`, body: 'head and body in pieces', pieces: 4 },
+  ];
+  return kinds[n % kinds.length]!;
+}
+
+function http(port: number, upstream: number): string {
+  return `
+    sendfile on; tcp_nopush on; keepalive_requests 100000; client_max_body_size 1m;
+    upstream application { server 127.0.0.1:${upstream}; keepalive 16; }
+    server {
+      listen 127.0.0.1:${port};
+      root html;
+      location = /text { return 200 "plain text"; }
+      location = /error { return 500 "sorry"; }
+      location = /nothing { return 204; }
+      location = /moved { return 301 /text; }
+      location ~ ^/(chunked|echo) {
+        proxy_pass http://application;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+      }
+    }`;
+}
+
+/** Answers in chunks of no known total, or with what it was sent; not captured, since its port is not asked for. */
+function startApplication(): Promise<Server> {
+  const server = createServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part);
+    if (!request.url!.startsWith('/chunked/')) return response.end(Buffer.concat(parts));
+    for (let left = Number(request.url!.charAt(9)); left > 0; left--) response.write(`part ${left} of a stream\n`);
+    return response.end();
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+await describeLive('nginx', () => {
+  let application: Server;
+  let nginx: RunningServer;
+
+  beforeAll(async () => {
+    application = await startApplication();
+    const [port] = (await freePorts(1)) as [number];
+    nginx = await startNginx({
+      port,
+      workers: 2,
+      http: http(port, (application.address() as AddressInfo).port),
+      files: { 'file.txt': 'a small file\n'.repeat(20), 'large.txt': 'a large file\n'.repeat(20_000) },
+    });
+  });
+
+  afterAll(async () => {
+    application?.closeAllConnections();
+    application?.close();
+    await nginx?.[Symbol.asyncDispose]();
+  });
+
+  test('every request has its span, and every span its request', { timeout: 120_000 }, async () => {
+    const spans: Span[] = [];
+    const args = ['--open-port', String(nginx.port), '--printer', 'json', '--queue', '100000'];
+    await using agent = await startAgent(args, (span) => isHttpServer(span) && spans.push(span));
+    const exchanges = [
+      ...(await overConnections(nginx.port, CONNECTIONS, KEPT_ALIVE)),
+      ...(await oneEach(nginx.port, ONE_EACH)),
+      ...(await pipelined(nginx.port, PIPELINED)),
+    ];
+    const { kernel, host } = await stopAgent(agent);
+
+    expect(exchanges).toHaveLength(KEPT_ALIVE + ONE_EACH + PIPELINED);
+    expect(differences(exchanges.map(ofExchange), spans.map(ofSpan))).toEqual([]);
+    expect(timeErrors(spans, exchanges).slice(0, 10)).toEqual([]);
+    expect(kernel).toMatchObject({ records_lost: 0, bytes_lost: 0 });
+    expect(host).toMatchObject({ bytes_gap_lost: 0, spans_dropped_queue_full: 0, spans_exported: host.spans_made });
+    expect(kernel.records_tried).toBe(host.records_in + kernel.records_lost);
+  });
+
+  test('chunked bodies larger than what is captured of a call keep their spans', { timeout: 30_000 }, async () => {
+    const targets: string[] = [];
+    const args = ['--open-port', String(nginx.port), '--printer', 'json', '--payload', '1KiB'];
+    await using agent = await startAgent(args, (span) => isHttpServer(span) && targets.push(ofTarget(span)));
+    using connection = await HttpConnection.open(nginx.port);
+    const sent: string[] = [];
+    for (let n = 0; n < 60; n++) {
+      const body = 'y'.repeat(500 * (n + 1));
+      const { method, target, status } = await connection.exchange({
+        method: 'POST',
+        target: `/echo?n=${n}`,
+        body,
+        chunk: 700,
+      });
+      sent.push(`${method} ${target} ${status}`);
+    }
+    await stopAgent(agent);
+    expect(differences(sent, targets)).toEqual([]);
+  });
+});
+
+function ofTarget(span: Span): string {
+  return ofSpan(span).replace(/ request .*/, '');
+}
+
+async function overConnections(port: number, connections: number, requests: number): Promise<Exchange[]> {
+  let n = 0;
+  const exchanges: Exchange[] = [];
+  const lane = async () => {
+    using connection = await HttpConnection.open(port);
+    while (n < requests) exchanges.push(await connection.exchange(plan(n++, 'kept')));
+  };
+  await Promise.all(Array.from({ length: connections }, lane));
+  return exchanges;
+}
+
+async function oneEach(port: number, requests: number): Promise<Exchange[]> {
+  const exchanges: Exchange[] = [];
+  for (let n = 0; n < requests; n++) exchanges.push(await exchangeAlone(port, plan(n, 'alone')));
+  return exchanges;
+}
+
+/** Each pipeline as one write: the server answers them one after the other. */
+async function pipelined(port: number, requests: number): Promise<Exchange[]> {
+  const exchanges: Exchange[] = [];
+  using connection = await HttpConnection.open(port);
+  for (let first = 0; first < requests; first += PIPELINE_DEPTH) {
+    const plans = Array.from({ length: PIPELINE_DEPTH }, (_, i) => pipelinedPlan(first + i));
+    exchanges.push(...(await connection.pipeline(plans)));
+  }
+  return exchanges;
+}
+
+function pipelinedPlan(n: number): Plan {
+  const { pieces: _, ...whole } = plan(n % 10, 'pipelined');
+  return { ...whole, target: `${whole.target}&n=${n}` };
+}

@@ -1,0 +1,100 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Messages } from '../../host/spans/messages.ts';
+import { messageMemory } from './message-memory.ts';
+
+const LIMITS = { messages: 1 << 16, attributeBytes: 64 << 20 };
+
+describe('Messages', () => {
+  test('every field is where the ABI has it', () => {
+    const messages = new Messages(LIMITS);
+    const attributes = [
+      { id: 3, value: 'abcde' },
+      { id: 9, value: '' },
+    ];
+    const memory = messageMemory({
+      flags: 0x8001,
+      status: 404,
+      first: 2n ** 32n + 5n,
+      last: 2n ** 33n + 6n,
+      bodyBytes: 2n ** 40n + 7n,
+      protocol: 11,
+      attributes,
+    });
+    const m = messages.take(memory, 0);
+    expect(messages.flags[m]).toBe(0x8001);
+    expect(messages.status[m]).toBe(404);
+    expect([messages.firstHigh[m], messages.firstLow[m]]).toEqual([1, 5]);
+    expect([messages.lastHigh[m], messages.lastLow[m]]).toEqual([2, 6]);
+    expect(messages.bodyBytes[m]).toBe(2 ** 40 + 7);
+    expect(messages.protocol[m]).toBe(11);
+    expect(messages.attributes[m]).toBe(2);
+    const at = messages.attributesAt[m]!;
+    expect(messages.slab.words.subarray(at, at + messages.attributesWords[m]!)).toEqual(memory.subarray(16));
+  });
+
+  test('a message at any address of the memory is read from there', () => {
+    const messages = new Messages(LIMITS);
+    const memory = new Uint32Array(1000);
+    memory.set(messageMemory({ status: 77 }), 100);
+    expect(messages.status[messages.take(memory, 400)]).toBe(77);
+  });
+
+  test.each([1, 10, 1024, 1025, 5000])('takes no more than %d', (limit) => {
+    const messages = new Messages({ ...LIMITS, messages: limit });
+    const memory = messageMemory({});
+    const taken = Array.from({ length: limit }, () => messages.take(memory, 0));
+    expect(new Set(taken).size).toBe(limit);
+    expect(messages.take(memory, 0)).toBe(-1);
+    messages.give(taken[0]!);
+    expect(messages.take(memory, 0)).toBe(taken[0]);
+    expect(messages.used).toBe(limit);
+  });
+
+  test('refuses when there is no room for attributes, and forgets nothing of it', () => {
+    const messages = new Messages({ messages: 100, attributeBytes: 1024 });
+    const memory = messageMemory({ attributes: [{ id: 1, value: 'x'.repeat(900) }] });
+    const m = messages.take(memory, 0);
+    expect(messages.take(memory, 0)).toBe(-1);
+    expect(messages.used).toBe(1);
+    messages.give(m);
+    expect(messages.take(memory, 0)).toBeGreaterThanOrEqual(0);
+  });
+
+  test('the distance in time has a sign and crosses 2^32', () => {
+    const messages = new Messages(LIMITS);
+    const a = messages.take(messageMemory({ first: 2n ** 32n - 10n, last: 2n ** 32n + 90n }), 0);
+    const b = messages.take(messageMemory({ first: 2n ** 32n + 100n }), 0);
+    expect(messages.nsFromLastToFirst(a, b)).toBe(10);
+    expect(messages.nsFromLastToFirst(b, a)).toBe(-110);
+  });
+
+  test('any sequence of take and give keeps the messages apart', () => {
+    const step = fc.oneof(
+      fc.record({ take: fc.record({ status: fc.nat({ max: 0xffffffff }), text: fc.string({ maxLength: 3000 }) }) }),
+      fc.record({ give: fc.nat({ max: 1000 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const messages = new Messages(LIMITS);
+        const taken: { m: number; status: number; words: Uint32Array }[] = [];
+        for (const one of steps) {
+          if ('take' in one) {
+            const { status, text } = one.take;
+            const memory = messageMemory({ status, attributes: [{ id: 1, value: text.slice(0, 2000) }] });
+            taken.push({ m: messages.take(memory, 0), status, words: memory.subarray(16) });
+          } else if (taken.length > 0) {
+            messages.give(taken.splice(one.give % taken.length, 1)[0]!.m);
+          }
+        }
+        expect(messages.used).toBe(taken.length);
+        for (const { m, status, words } of taken) {
+          const at = messages.attributesAt[m]!;
+          expect(messages.status[m]).toBe(status);
+          expect(messages.slab.words.subarray(at, at + words.length)).toEqual(words);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
