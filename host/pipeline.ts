@@ -75,6 +75,8 @@ export class Pipeline {
   /** Highest record sequence seen, plus one: what exceeds the records seen was lost in the ring. */
   #tried = 0;
   #records = 0;
+  /** The batch showed that records were lost. */
+  #hasLost = false;
   /** Second in which the last loss was noticed. */
   #lossSecond = Number.NEGATIVE_INFINITY;
 
@@ -118,6 +120,8 @@ export class Pipeline {
     }
     if (this.#order.holes > 0) this.#order.expire(nowMs);
     this.#free(this.#router.flush());
+    if (this.#hasLost) this.#pairing.distrustSilence();
+    this.#hasLost = false;
     return length;
   }
 
@@ -138,6 +142,8 @@ export class Pipeline {
       const last = c.lastSecond[connection]!;
       if (c.state[connection] === FREE || last >= before || last > this.#lossSecond) continue;
       this.#counters[C.connections_evicted]! += 1;
+      // Nobody knows what came before the CLOSE that was lost.
+      if (c.parser[connection]! >= 0) this.#pairing.desync(connection);
       this.#end(connection, 0, 0);
     }
     this.#free(this.#router.flush());
@@ -176,6 +182,7 @@ export class Pipeline {
     counters[C.records_in]! += records;
     this.#records += records;
     if (this.#tried > this.#records) {
+      this.#hasLost = true;
       this.#lossSecond = second;
       this.#records = this.#tried;
     }

@@ -80,6 +80,7 @@ async function replayOne(
     }
     pipeline.finish();
     log.info({ file, ...source.counters }, 'read');
+    if (source.error) throw source.error;
   } finally {
     source.close();
   }

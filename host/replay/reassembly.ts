@@ -84,6 +84,14 @@ export class Stream {
     this.#synchronise(position);
   }
 
+  /** Where the stream ends as far as is known: the other side may have acknowledged bytes that were not captured. */
+  get reach(): number {
+    if (this.#isEndKnown) return this.#end;
+    if (!this.#isAcknowledged) return this.next;
+    const isAhead = !this.isSynchronised || distance(this.#acknowledged, this.next) > 0;
+    return isAhead ? this.#acknowledged : this.next;
+  }
+
   /** A segment's payload. */
   push(run: Run): void {
     this.#synchronise(run.position);

@@ -52,8 +52,8 @@ export class RecordQueue {
   /** The connection's end, with the ends of both directions. */
   close(connection: Connection): void {
     const { inbound, outbound, time } = connection;
-    const at = this.#header(KIND_CLOSE, connection, outbound, outbound.next, 0, 0, time.low, time.high);
-    this.#view.setUint32(at + RECORD.endIn, inbound.next, true);
+    const at = this.#header(KIND_CLOSE, connection, outbound, outbound.reach, 0, 0, time.low, time.high);
+    this.#view.setUint32(at + RECORD.endIn, inbound.reach, true);
   }
 
   /** Copies whole records to `target` from `at` on, each to a multiple of 8. Returns the bytes copied. */

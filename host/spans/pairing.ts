@@ -4,9 +4,9 @@
  * Two rules. In sync, the k-th request pairs with the k-th response; whichever comes first waits (a response can be
  * seen before its request when two CPUs fill the ring). Out of sync (joined in mid-stream, or after lost bytes)
  * nobody knows how many answers are still owed to requests that were never seen: pairs are held back until the
- * connection proves itself by a clean turn (a new request when nothing is outstanding), by an orderly end or by
- * silence. An answer too many disproves them, and they are dropped and counted. So a span never carries a latency
- * that was not observed.
+ * connection proves itself by a clean turn (a new request when nothing is outstanding, and the answer that follows:
+ * a loss in front of either would have been told), by an orderly end or by silence. An answer too many disproves
+ * them, and they are dropped and counted. So a span never carries a latency that was not observed.
  *
  * Per-connection state is columns by connection number; waiting messages are linked lists through Messages.next.
  */
@@ -25,6 +25,8 @@ const SILENCE_MS = 1000;
 
 const SYNCED = 0;
 const TRIAL = 1;
+/** A trial whose clean turn has begun: the next answer ends it. */
+const TURN = 2;
 
 const REQUESTS_WAIT = 0;
 const RESPONSES_WAIT = 1;
@@ -44,7 +46,7 @@ export class Pairing {
   #heldHead = new Int32Array(0);
   #heldTail = new Int32Array(0);
   #held = new Uint16Array(0);
-  /** Connections with held pairs, and when the last one came. */
+  /** Connections with held pairs, and when the last one came; Infinity when silence would prove nothing. */
   readonly #trials = new Map<number, number>();
 
   constructor(messages: Messages, counters: Counters, sink: PairSink) {
@@ -89,9 +91,9 @@ export class Pairing {
     this.#trust[connection] = TRIAL;
   }
 
-  /** Ends a connection: held pairs are believed when nothing is outstanding. */
+  /** Ends a connection: held pairs are believed when nothing is outstanding, or was at the last turn. */
   close(connection: number): void {
-    if (this.#waiting[connection] === 0) this.#believe(connection);
+    if (this.#waiting[connection] === 0 || this.#trust[connection] === TURN) this.#believe(connection);
     else this.#dropHeld(connection);
     this.#dropWaiting(connection, C.messages_dropped_closed);
   }
@@ -104,6 +106,11 @@ export class Pairing {
     }
   }
 
+  /** Records were lost, of whatever connection: a response too many may be among them, and silence proves nothing. */
+  distrustSilence(): void {
+    for (const connection of this.#trials.keys()) this.#trials.set(connection, Number.POSITIVE_INFINITY);
+  }
+
   #oneWay(connection: number, m: number): void {
     this.#counters[C.messages_oneway]! += 1;
     this.#sink(connection, m, -1);
@@ -112,8 +119,8 @@ export class Pairing {
 
   #request(connection: number, m: number): void {
     const waits = this.#waiting[connection]! > 0;
-    if (this.#trust[connection] === TRIAL) {
-      if (!waits && this.#held[connection]! > 0) this.#believe(connection);
+    if (this.#trust[connection] !== SYNCED) {
+      if (!waits && this.#held[connection]! > 0) this.#trust[connection] = TURN;
     } else if (waits && this.#side[connection] === RESPONSES_WAIT) {
       this.#meetEarlyResponse(connection, m);
       return;
@@ -122,6 +129,7 @@ export class Pairing {
   }
 
   #response(connection: number, m: number): void {
+    if (this.#trust[connection] === TURN) this.#believe(connection);
     const waits = this.#waiting[connection]! > 0;
     if (this.#trust[connection] === TRIAL) {
       if (waits) this.#hold(connection, m);

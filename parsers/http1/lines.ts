@@ -1,50 +1,23 @@
 /**
- * Reading heads: start line and fields, line by line where they lie, until the empty line. Then the head decides how
- * the message goes on (head.ts), and the kinds of the unanswered requests are brought up to date.
- *
- * What a chunk leaves unfinished is kept in the slot. Where that does not fit, GROW is asked for, and `from` goes back
- * to the last place that the slot knows; nothing of the slot has been changed by then.
+ * Reading heads: start line and fields, line by line where they lie, up to the empty line. Only what a chunk cuts off is
+ * carried in the slot: the beginning of a line, and the message so far (finish.ts).
  */
 
-import {
-  FROM_CLIENT,
-  FROM_SERVER,
-  MESSAGE_PARTIAL,
-  MESSAGE_SUSPECT,
-  REQUEST,
-  RESPONSE,
-  UPGRADE,
-  UPGRADE_TUNNEL,
-} from '../sdk/abi';
+import { FROM_CLIENT, REQUEST, RESPONSE } from '../sdk/abi';
 import { FULL } from '../sdk/accumulate';
 import { findByte } from '../sdk/bytes';
-import { hint, Message } from '../sdk/output';
+import { Message } from '../sdk/output';
 import { NAME_DECIDES } from './fields';
-import { HEAD_BYTES, Head } from './head';
-import { headerLine, isIdle, markSuspect, requestLine, statusLine } from './message';
-import { GARBAGE, LOOK, loseSide, lost, TOO_DEEP, TOO_LONG } from './resync';
-import {
-  AFTER_CR,
-  BODY,
-  CONNECT,
-  HEADERS,
-  HOLDING,
-  IGNORING,
-  LINE_HAS_TEXT,
-  MAYBE_BODYLESS,
-  ORDINARY,
-  SKIP_LINE,
-  START,
-  UNTIL_CLOSE,
-  UPGRADING,
-} from './state';
+import { headRead, keepHead, tooLong } from './finish';
+import { Head } from './head';
+import { headerLine, isIdle, requestLine, statusLine } from './message';
+import { GARBAGE, LOOK, lost } from './resync';
+import { AFTER_CR, CONNECT, HOLDING, ORDINARY, SKIP_LINE, UPGRADING } from './state';
 import { mayStart } from './syntax';
 import { Work } from './work';
 
 const CR: u8 = 0x0d;
 const LF: u8 = 0x0a;
-
-const SWITCHING_PROTOCOLS: u32 = 101;
 
 // ── start line ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -202,165 +175,7 @@ function passIdleLine(carried: usize): bool {
 function skipLine(): bool {
   const work = Work.current;
   const lf = findByte(work.from, work.end, LF);
-  if (lf == work.end) passPartOfLine();
-  else passLine(lf);
+  if (lf == work.end) work.passPartOfLine();
+  else work.passLine(lf);
   return true;
-}
-
-/** Passes over the rest of a line, its LF included. */
-export function passLine(lf: usize): void {
-  const work = Work.current;
-  const side = work.side;
-  const afterCr = lf > work.from ? load<u8>(lf - 1) == CR : side.is(AFTER_CR);
-  if (!afterCr) work.message.flag(MESSAGE_SUSPECT);
-  side.flags = 0;
-  work.pass(lf + 1 - work.from);
-}
-
-/** Passes over a line that the chunk cuts off. A CR alone may be the beginning of an empty line's end. */
-export function passPartOfLine(): void {
-  const work = Work.current;
-  const side = work.side;
-  const length = work.end - work.from;
-  const endsWithCr = load<u8>(work.end - 1) == CR;
-  if (length > 1 || !endsWithCr || side.is(AFTER_CR)) side.set(LINE_HAS_TEXT);
-  side.unset(AFTER_CR);
-  if (endsWithCr) side.set(AFTER_CR);
-  work.pass(length);
-}
-
-// ── keeping and finishing ────────────────────────────────────────────────────────────────────────────────────────
-
-/** Keeps head and message in the slot, and behind them a line that the chunk cuts off. False: they do not fit. */
-function keepHead(line: usize, end: usize): bool {
-  const work = Work.current;
-  const side = work.side;
-  let partial = <u32>(end - line);
-  const idle = partial > 0 && isIdle(line, end, NAME_DECIDES);
-  if (idle) {
-    work.message.bytes += partial;
-    partial = 0;
-  }
-  const kept = HEAD_BYTES + work.message.size;
-  if (kept + partial > work.capacity) return false;
-  const afterCr = idle && load<u8>(end - 1) == CR;
-  // The line may lie in the area itself, where the message goes: it moves first.
-  memory.copy(work.area + kept, line, partial);
-  side.drop(HEADERS);
-  if (idle) side.set(afterCr ? SKIP_LINE | AFTER_CR : SKIP_LINE);
-  keep(kept, partial);
-  return true;
-}
-
-/** Keeps the message until its body has passed. */
-export function keepMessage(): void {
-  keep(HEAD_BYTES + Work.current.message.size, 0);
-}
-
-function keep(kept: u32, carried: u32): void {
-  const work = Work.current;
-  Head.current.keep(work.area);
-  work.message.keep(work.area + HEAD_BYTES);
-  work.side.kept = <u16>kept;
-  work.side.length = carried;
-  if (kept + carried > work.connection.smallCapacity(work.direction)) work.connection.small = 0;
-  work.shut();
-}
-
-/** The message is complete; its last byte has just passed. */
-export function finish(next: u8): void {
-  finishAt(next, Work.current.now);
-}
-
-export function finishAt(next: u8, last: u64): void {
-  const work = Work.current;
-  const connection = work.connection;
-  work.reopen();
-  work.message.last = last;
-  work.message.commit();
-  work.side.drop(next);
-  work.shut();
-  if (connection.small < 255) connection.small++;
-  if (connection.strikes > 0) connection.strikes--;
-}
-
-/** What must be kept does not fit the slot: take a larger one; in the largest, the direction is lost. */
-function tooLong(): bool {
-  const work = Work.current;
-  if (work.canGrow) return work.grow();
-  work.from = work.end;
-  return lost(TOO_LONG);
-}
-
-// ── the head is complete ─────────────────────────────────────────────────────────────────────────────────────────
-
-/** `from` is behind the head. `begin`: where to go back to if the slot must grow first. */
-function headRead(begin: usize): bool {
-  const work = Work.current;
-  const connection = work.connection;
-  const isResponse = work.direction != FROM_CLIENT;
-  if (isResponse && isInterim(work.message.status)) {
-    work.side.drop(START);
-    work.shut();
-    return true;
-  }
-  if (isResponse && connection.nextIsForgotten) return lost(TOO_DEEP);
-  const head = Head.current;
-  const kind = isResponse ? connection.nextKind : ORDINARY;
-  const next = head.framing(work.direction, work.message.status, kind);
-  const unknown = isResponse && next != START && !connection.knowsNext;
-  if (!fits(next, unknown)) {
-    work.from = begin;
-    return tooLong();
-  }
-  markSuspect(work.message);
-  if (isResponse) connection.answered();
-  else connection.asked(head.requestKind);
-  const status = work.message.status;
-  enterBody(next, unknown);
-  if (isResponse) settleSwitch(kind, status);
-  return true;
-}
-
-/** 100 Continue, 103 Early Hints and their like announce the final response. */
-function isInterim(status: u32): bool {
-  return status < 200 && status != SWITCHING_PROTOCOLS;
-}
-
-/** Whether the message can be kept, if its body does not end in this chunk. */
-function fits(next: u8, unknown: bool): bool {
-  const work = Work.current;
-  if (next == START || next == IGNORING) return true;
-  if (next == BODY && !unknown && Head.current.contentLength <= work.available) return true;
-  return HEAD_BYTES + work.message.size <= work.capacity;
-}
-
-function enterBody(next: u8, unknown: bool): void {
-  const work = Work.current;
-  const side = work.side;
-  if (next == START || next == IGNORING) {
-    finish(next);
-    return;
-  }
-  side.drop(next);
-  side.remaining = next == BODY ? Head.current.contentLength : 0;
-  if (unknown) side.set(MAYBE_BODYLESS);
-  // It may have been the answer to a CONNECT, and no body at all.
-  if (unknown && next == UNTIL_CLOSE) work.message.flag(MESSAGE_PARTIAL);
-  work.message.last = work.now;
-}
-
-/** The final response decides whether the connection goes on as HTTP/1. */
-function settleSwitch(kind: u32, status: u32): void {
-  const connection = Work.current.connection;
-  const switches = status == SWITCHING_PROTOCOLS || (kind == CONNECT && status < 300);
-  const client = connection.direction(FROM_CLIENT);
-  if (!switches) {
-    if (client.state == HOLDING && kind != ORDINARY) loseSide(client);
-    return;
-  }
-  client.drop(IGNORING);
-  connection.direction(FROM_SERVER).drop(IGNORING);
-  const protocol = status == SWITCHING_PROTOCOLS ? <u32>Head.current.upgrade : 0;
-  hint(connection.address, UPGRADE, protocol == 0 ? UPGRADE_TUNNEL : protocol);
 }

@@ -47,6 +47,14 @@ export function lost(reason: u32): bool {
   return true;
 }
 
+/** The bytes make no sense; the next line may. Always true. */
+export function garbage(): bool {
+  const work = Work.current;
+  const lf = findByte(work.from, work.end, LF);
+  work.from = lf < work.end ? lf + 1 : lf;
+  return lost(GARBAGE);
+}
+
 /** What was asked before a side is lost can no longer be told from what is asked after it. */
 export function loseSide(side: Direction, reason: u32 = GARBAGE): void {
   const connection = Work.current.connection;

@@ -3,11 +3,13 @@
  * longer than one chunk; what must outlive it is in the slot.
  */
 
-import { GROW } from '../sdk/abi';
+import { GROW, MESSAGE_SUSPECT } from '../sdk/abi';
 import { Chunk } from '../sdk/chunk';
 import { hint, Message } from '../sdk/output';
 import { HEAD_BYTES } from './head';
-import { Connection, Direction, SLOT_LARGE } from './state';
+import { AFTER_CR, Connection, Direction, LINE_HAS_TEXT, SLOT_LARGE } from './state';
+
+const CR: u8 = 0x0d;
 
 const memoryOfWork: usize = memory.data(40, 8);
 
@@ -61,6 +63,26 @@ export class Work {
   pass(bytes: usize): void {
     this.from += bytes;
     this.message.bytes += bytes;
+  }
+
+  /** Passes over the rest of a line, its LF included. */
+  passLine(lf: usize): void {
+    const side = this.side;
+    const afterCr = lf > this.from ? load<u8>(lf - 1) == CR : side.is(AFTER_CR);
+    if (!afterCr) this.message.flag(MESSAGE_SUSPECT);
+    side.flags = 0;
+    this.pass(lf + 1 - this.from);
+  }
+
+  /** Passes over a line that the chunk cuts off. A CR alone may be the beginning of an empty line's end. */
+  passPartOfLine(): void {
+    const side = this.side;
+    const length = this.end - this.from;
+    const endsWithCr = load<u8>(this.end - 1) == CR;
+    if (length > 1 || !endsWithCr || side.is(AFTER_CR)) side.set(LINE_HAS_TEXT);
+    side.unset(AFTER_CR);
+    if (endsWithCr) side.set(AFTER_CR);
+    this.pass(length);
   }
 
   /** Takes the message from the slot back to the output. */

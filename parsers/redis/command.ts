@@ -105,6 +105,10 @@ export function toUpper(byte: u32): u32 {
   return byte - 0x61 < 26 ? byte ^ 0x20 : byte;
 }
 
+export function copyUpper(to: usize, from: usize, length: u32): void {
+  for (let i: u32 = 0; i < length; i++) store<u8>(to + i, <u8>toUpper(load<u8>(from + i)));
+}
+
 /** Whether the bytes can be the name of a command: a letter, then letters, digits and `. _ - |`. */
 export function isName(text: usize, length: u32): bool {
   if (length == 0 || length > NAME_MAX || toLower(load<u8>(text)) - 0x61 >= 26) return false;

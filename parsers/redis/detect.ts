@@ -9,7 +9,7 @@ import { copy, findByte } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { isKnown, isName, NAME_MAX } from './command';
 import { HALF_SIZE, Half, INVALID, isReply, MORE, next, position, VALUE } from './frame';
-import { matchRequest } from './request';
+import { matchRequest } from './resync';
 
 /** Bytes of each direction that are looked at. */
 const SAMPLE_MAX: u32 = 256;

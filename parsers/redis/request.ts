@@ -4,27 +4,25 @@
  *   *3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n           SET key value\r\n
  *
  * Only the command, its subcommand and the argument of SELECT, HELLO and CLIENT REPLY are looked at; all else is passed
- * over by its length. After lost bytes a request is found again at the place behind them or behind any CRLF, by its
- * first two headers and a command name of just the length announced: values that hold such a text are rare.
+ * over by its length. After lost bytes, resync.ts finds the next request.
  */
 import { MESSAGE_NO_RESPONSE, MESSAGE_PARTIAL } from '../sdk/abi';
-import { copy, findByte, isBlank, isDigit, skipBlank } from '../sdk/bytes';
+import { isBlank, isDigit, skipBlank } from '../sdk/bytes';
 import {
   CLIENT,
   CLIENT_REPLY,
   CONTAINER,
+  copyUpper,
   DISCARD,
   EXEC,
   HELLO,
   isAnyCase,
   isName,
   kindOf,
-  NAME_MAX,
   PLAIN,
   REPLICATION,
   RESET,
   SELECT,
-  toUpper,
 } from './command';
 import {
   AGGREGATE,
@@ -38,7 +36,6 @@ import {
   NULL,
   next,
   position,
-  readCount,
   skipBulks,
   text,
   textLength,
@@ -46,10 +43,9 @@ import {
   typeByte,
 } from './frame';
 import { writeRequest } from './message';
-import { Connection, REPLY_OFF, REPLY_ON, REPLY_SKIP, REPORTED_REQUEST, REPORTED_RESPONSE } from './state';
+import { candidate, recovered, searchRequest } from './resync';
+import { Connection, REPLY_OFF, REPLY_ON, REPLY_SKIP, REPORTED_REQUEST } from './state';
 
-const LF: u8 = 0x0a;
-const CR: u8 = 0x0d;
 /** An argument that is not a number this parser can use. */
 const NO_ARGUMENT: u32 = 0xffff;
 
@@ -57,14 +53,22 @@ const NO_ARGUMENT: u32 = 0xffff;
 const LOST_NAME: u8 = 1;
 const LOST_MEANING: u8 = 2;
 
-/** The candidate of a search, taken out of the half while it is read. */
-const candidate: usize = memory.data(64, 8);
-
 /** Reads one thing at `at`; `offset` is its place in the stream. Returns the address behind it. */
 export function readRequest(c: Connection, half: Half, at: usize, end: usize, offset: u64, now: u64): usize {
-  if (half.searching) return searchRequest(c, half, at, end, offset, now);
+  if (half.searching) {
+    const rest = searchRequest(c, half, at, end, offset, now);
+    if (recovered > 0) readRecovered(c, half, offset + (rest - at), now);
+    return rest;
+  }
   if (half.remaining == 0 && half.idle) beginRequest(c, half, offset, now);
   return readValue(c, half, at, end, offset, now);
+}
+
+/** Reads the headers and name at `candidate`; their last byte lies in front of `end` in the stream. */
+function readRecovered(c: Connection, half: Half, end: u64, now: u64): void {
+  const limit = candidate + recovered;
+  beginRequest(c, half, half.start, half.first);
+  for (let at = candidate; at < limit; ) at = readValue(c, half, at, limit, end - (limit - at), now);
 }
 
 function readValue(c: Connection, half: Half, at: usize, end: usize, offset: u64, now: u64): usize {
@@ -155,8 +159,7 @@ function readFirst(c: Connection, from: usize, length: u32): void {
 }
 
 function appendUpper(c: Connection, from: usize, length: u32): void {
-  const to = c.operation + c.operationLength;
-  for (let i: u32 = 0; i < length; i++) store<u8>(to + i, <u8>toUpper(load<u8>(from + i)));
+  copyUpper(c.operation + c.operationLength, from, length);
   c.operationLength += <u8>length;
 }
 
@@ -257,98 +260,4 @@ function endOfWord(at: usize, end: usize): usize {
     if (byte == 0x5c) at++;
   }
   return end;
-}
-
-// ── after a loss ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-/**
- * Whether a request begins here: YES is the address behind its command's name; INVALID and MORE as in frame.ts.
- * Decides within 52 bytes, so what is carried of a candidate fits the half.
- */
-export function matchRequest(at: usize, end: usize): usize {
-  if (at == end) return MORE;
-  if (load<u8>(at) != ARRAY) return INVALID;
-  const element = readCount(at + 1, end);
-  if (element <= INVALID) return element;
-  if (count == 0 || count == NULL) return INVALID;
-  if (element == end) return MORE;
-  if (load<u8>(element) != BULK) return INVALID;
-  const name = readCount(element + 1, end);
-  if (name <= INVALID) return name;
-  return count <= NAME_MAX ? matchName(name, end, count) : <usize>INVALID;
-}
-
-function matchName(at: usize, end: usize, length: u32): usize {
-  const there = min(<u32>(end - at), length);
-  if (there > 0 && !isName(at, there)) return INVALID;
-  if (there == 0) return length == 0 ? INVALID : MORE;
-  at += length;
-  if (there < length || at >= end) return MORE;
-  if (load<u8>(at) != CR) return INVALID;
-  if (at + 1 == end) return MORE;
-  return load<u8>(at, 1) == LF ? at + 2 : <usize>INVALID;
-}
-
-function searchRequest(c: Connection, half: Half, at: usize, end: usize, offset: u64, now: u64): usize {
-  if (half.carried > 0) return continueCandidate(c, half, at, offset, now);
-  if (half.atStart == 0) return findLineEnd(c, half, at, end);
-  const match = matchRequest(at, end);
-  if (match == MORE) {
-    half.first = now;
-    half.start = offset;
-    half.carried = <u32>(end - at);
-    copy(half.area, at, end - at);
-    return end;
-  }
-  half.atStart = 0;
-  if (match > INVALID) found(c, half);
-  return at;
-}
-
-/** Goes behind the next CRLF. */
-function findLineEnd(c: Connection, half: Half, at: usize, end: usize): usize {
-  const lf = findByte(at, end, LF);
-  const last = lf > at ? load<u8>(lf - 1) : half.lastByte;
-  const after = lf == end ? end : lf + 1;
-  half.lastByte = lf == end ? last : LF;
-  if (lf != end && last == CR) half.atStart = 1;
-  c.countSearched(<u32>(after - at));
-  return after;
-}
-
-/** One byte more of a candidate that began in an earlier chunk. */
-function continueCandidate(c: Connection, half: Half, at: usize, offset: u64, now: u64): usize {
-  const area = half.area;
-  const byte = load<u8>(at);
-  store<u8>(area + half.carried, byte);
-  half.carried++;
-  const match = matchRequest(area, area + half.carried);
-  if (match == MORE) return at + 1;
-  const length = half.carried;
-  half.carried = 0;
-  if (match > INVALID) {
-    copy(candidate, area, length);
-    found(c, half);
-    replay(c, half, length, offset + 1, now);
-    return at + 1;
-  }
-  // The byte that does not fit may itself follow a CRLF, and begin a request.
-  half.atStart = length > 2 && load<u16>(area + length - 3) == 0x0a0d ? 1 : 0;
-  half.lastByte = length > 1 ? load<u8>(area + length - 2) : 0;
-  return at;
-}
-
-function found(c: Connection, half: Half): void {
-  half.searching = 0;
-  c.searched = 0;
-  // Responses reported before it belong to requests that were not seen.
-  if ((c.reported & REPORTED_RESPONSE) != 0) c.desync(MORE);
-}
-
-/** Reads the headers and name at `candidate`, whose last byte lies in front of `end` in the stream. */
-function replay(c: Connection, half: Half, length: u32, end: u64, now: u64): void {
-  const first = half.first;
-  const limit = candidate + length;
-  beginRequest(c, half, end - length, first);
-  for (let at = candidate; at < limit; ) at = readValue(c, half, at, limit, end - (limit - at), now);
 }

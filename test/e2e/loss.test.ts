@@ -106,12 +106,12 @@ await describeLive('a full ring, with a pipelining client', () => {
     await using agent = await startAgent(args, onSpan, HOLDABLE);
     const client = new RedisClient(redis.port);
     await client.send('RPUSH', 'list', 'a');
-    await pipelines(client, 20);
+    await pipelines(client, 20, PACE_MS);
     await settled();
     await toggleHold(agent);
     await pipelines(client, 400);
     await toggleHold(agent);
-    await pipelines(client, 100);
+    await pipelines(client, 100, PACE_MS);
     client.close();
     await settled();
     const { kernel, host } = await stopAgent(agent);
@@ -127,12 +127,13 @@ const HOLDABLE = { SPANWIRE_DEBUG_HOLD: '1' };
 const PIPELINE_DEPTH = 10;
 
 /** Every third command fails: a reply that meets the wrong command shows. */
-async function pipelines(client: RedisClient, count: number): Promise<void> {
+async function pipelines(client: RedisClient, count: number, paceMs = 0): Promise<void> {
   for (let n = 0; n < count; n++) {
     const replies = Array.from({ length: PIPELINE_DEPTH }, (_, i) =>
       i % 3 === 0 ? client.send('INCR', 'list').catch(() => null) : client.send('SET', `key ${n}`, 'v'.repeat(100)),
     );
     await Promise.all(replies);
+    if (paceMs > 0) await sleep(paceMs);
   }
 }
 

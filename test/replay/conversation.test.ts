@@ -321,6 +321,11 @@ describe('ending', () => {
     const { records } = replay(conversation([...HANDSHAKE, c(0, 'abc'), s(0, 'OK', 3)]));
     expect(records.at(-1)).toMatchObject({ kind: 'close', position: 503, endIn: 104 });
   });
+
+  it('CLOSE counts bytes that were acknowledged and not captured', () => {
+    const { records } = replay(conversation([...HANDSHAKE, c(0, 'abc', 'A', 521), s(0, 'OK', 33)]));
+    expect(records.at(-1)).toMatchObject({ kind: 'close', position: 521, endIn: 134 });
+  });
 });
 
 describe('large segments', () => {
