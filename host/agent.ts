@@ -149,7 +149,7 @@ export class Agent {
     const reader = new ControlReader(this.#control, {
       exec: (tgid, path) => {
         selection.executed(tgid, path);
-        this.#tell({ type: 'exec', tgid });
+        this.#tell({ type: 'exec', tgid, path });
       },
       exit: (tgid) => this.#tell({ type: 'exit', tgid }),
       listen: (tgid, port) => this.#log.debug({ pid: tgid, port }, 'process listens'),

@@ -25,7 +25,8 @@ export interface WorkerInput {
 export type WorkerCommand =
   | { readonly type: 'stop' }
   | { readonly type: 'hold'; readonly held: boolean }
-  | { readonly type: 'exec' | 'exit'; readonly tgid: number };
+  | { readonly type: 'exec'; readonly tgid: number; readonly path: string }
+  | { readonly type: 'exit'; readonly tgid: number };
 
 /** Worker to main. */
 export type WorkerReport =
@@ -71,7 +72,7 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
   port.on('message', (command: WorkerCommand) => {
     if (command.type === 'stop') shard.stop();
     else if (command.type === 'hold') shard.hold(command.held);
-    else if (command.type === 'exec') processes.renewed(command.tgid);
+    else if (command.type === 'exec') processes.started(command.tgid, command.path);
     else processes.ended(command.tgid);
   });
   report({ type: 'ready' });

@@ -7,6 +7,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { threadId } from 'node:worker_threads';
 import { MANIFEST_SECTION, type Manifest, ManifestError, parseManifest, readManifest } from '../host/wasm/manifest.ts';
 import { appendCustomSection } from '../host/wasm/sections.ts';
 
@@ -110,7 +111,7 @@ function isFresh(file: string, dependencies: readonly string[]): boolean {
 async function compile(name: string, { limits }: Manifest): Promise<Uint8Array> {
   // Imported here because it costs 400 ms, which a build with nothing to do need not pay.
   const { default: asc } = await import('assemblyscript/asc');
-  const temporary = join(OUTPUT, `${name}.${process.pid}.tmp`);
+  const temporary = join(OUTPUT, `${name}.${process.pid}.${threadId}.tmp`);
   const { error, stderr } = await asc.main([
     relative(ROOT, join(PARSERS, name, 'index.ts')),
     ...['--baseDir', ROOT, '--config', CONFIG, '--outFile', relative(ROOT, temporary)],
@@ -140,7 +141,7 @@ function refusal(what: string, error: unknown): unknown {
 
 /** Two builds at once must not show each other half a file. */
 function replaceFile(file: string, content: Uint8Array | string): void {
-  const temporary = `${file}.${process.pid}.new`;
+  const temporary = `${file}.${process.pid}.${threadId}.new`;
   writeFileSync(temporary, content);
   renameSync(temporary, file);
 }

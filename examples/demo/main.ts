@@ -6,6 +6,7 @@
  *   node examples/demo/main.ts --replay   from the recorded capture
  *   node examples/demo/main.ts --record   makes the capture anew (needs dumpcap)
  */
+import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AgentProcess, AgentRefused, type Span } from './agent.ts';
 import {
@@ -75,7 +76,7 @@ async function showLive(): Promise<void> {
 }
 
 async function showReplay(): Promise<void> {
-  say(`replaying ${CAPTURE}`);
+  say(`replaying ${relative(process.cwd(), CAPTURE)}`);
   const spans = await replayCapture();
   const requests = RECORDED_ROUNDS * REQUESTS_OF_ROUND;
   show(spans, recordedServiceOf);
@@ -119,13 +120,20 @@ function say(text: string): void {
   process.stderr.write(`demo: ${text}\n`);
 }
 
-async function end(reason: string): Promise<never> {
-  say(reason);
-  await stack.disposeAsync();
-  process.exit(1);
+let ending: Promise<never> | undefined;
+
+/** Ends everything, then this process. The first reason counts: others follow from it. */
+function end(reason: string): Promise<never> {
+  ending ??= (async () => {
+    say(reason);
+    await stack.disposeAsync();
+    process.exit(1);
+  })();
+  return ending;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => end(`ended by ${signal}`));
+process.stdout.once('error', (error) => end(`failed: cannot print: ${error.message}`));
 try {
   await main();
   await stack.disposeAsync();

@@ -1,7 +1,8 @@
 /**
  * Which protocol does a connection speak? Its first chunks are buffered and shown to every module whose magic fits;
  * the highest score wins, a port hint breaks ties. Bounded in bytes, chunks and attempts: then the answer is no.
- * A connection that was joined in mid-stream may start anywhere, so each later chunk is another attempt.
+ * A connection that was joined in mid-stream may start anywhere, so each later chunk is another attempt, together
+ * with what came before it and on its own.
  */
 import * as abi from '../../parsers/sdk/abi.ts';
 import type { ParserInstance } from '../wasm/instance.ts';
@@ -67,8 +68,14 @@ export class Identifier {
     const candidate = this.#candidates.get(connection) ?? this.#begin(connection);
     candidate.chunks.push(chunk);
     candidate.bytes += chunk.bytes.length;
+    let best = this.#ask(candidate.chunks, clientDirection, ports);
+    if (midStream && best.parser < 0 && !best.more && candidate.chunks.length > 1) {
+      candidate.chunks = [chunk];
+      candidate.bytes = chunk.bytes.length;
+      candidate.attempts++;
+      best = this.#ask(candidate.chunks, clientDirection, ports);
+    }
     const full = candidate.bytes >= BUFFERED_BYTES_MAX || candidate.chunks.length >= BUFFERED_CHUNKS_MAX;
-    const best = this.#ask(candidate.chunks, clientDirection, ports);
     if (best.parser >= 0 && (!best.more || full)) {
       this.#candidates.delete(connection);
       return { parser: best.parser, swapped: best.swapped, chunks: candidate.chunks };

@@ -11,6 +11,7 @@ import { VERSION } from '../version.ts';
 
 /** Ended processes are remembered this long: their last spans are still on the way. */
 const LINGER_MS = 10_000;
+const STARTED_MAX = 65_536;
 
 export interface ResourceOptions {
   /** OTEL_SERVICE_NAME: the same name for all processes. */
@@ -21,6 +22,8 @@ export interface ResourceOptions {
 
 export class Processes {
   readonly #byTgid = new Map<number, Resource>();
+  /** Program of each process that was seen to start: for those that are gone before /proc is read. */
+  readonly #started = new Map<number, string>();
   readonly #options: ResourceOptions;
   readonly #host = hostname();
 
@@ -36,17 +39,29 @@ export class Processes {
     return resource;
   }
 
-  /** The process became another program. */
-  renewed(tgid: number): void {
-    this.#byTgid.delete(tgid);
+  /**
+   * The process became another program. Its records may have come first, and it may be gone already: a resource
+   * without a name, whose spans still wait for export, then gets it now.
+   */
+  started(tgid: number, path: string): void {
+    // Exit events can be lost; what is forgotten here is only a name for the short-lived.
+    if (this.#started.size >= STARTED_MAX) this.#started.clear();
+    this.#started.set(tgid, path);
+    const resource = this.#byTgid.get(tgid);
+    if (resource === undefined) return;
+    if (resource.attributes['process.executable.name'] === undefined) {
+      Object.assign(resource.attributes, this.#describe(tgid));
+    } else this.#byTgid.delete(tgid);
   }
 
   /** The process ended; its number may come again. */
   ended(tgid: number): void {
     const resource = this.#byTgid.get(tgid);
-    if (resource === undefined) return;
+    const path = this.#started.get(tgid);
+    if (resource === undefined && path === undefined) return;
     setTimeout(() => {
       if (this.#byTgid.get(tgid) === resource) this.#byTgid.delete(tgid);
+      if (this.#started.get(tgid) === path) this.#started.delete(tgid);
     }, LINGER_MS).unref();
   }
 
@@ -55,7 +70,7 @@ export class Processes {
   }
 
   #describe(tgid: number): Attributes {
-    const executable = tgid === 0 ? undefined : executableOf(tgid);
+    const executable = tgid === 0 ? undefined : (executableOf(tgid) ?? this.#asStarted(tgid));
     const unknown = tgid === 0 ? 'unknown_service' : `unknown_service:${tgid}`;
     return {
       'service.name': this.#options.serviceName ?? executable?.name ?? unknown,
@@ -69,6 +84,11 @@ export class Processes {
       'telemetry.sdk.version': VERSION,
       ...this.#options.attributes,
     };
+  }
+
+  #asStarted(tgid: number): Executable | undefined {
+    const path = this.#started.get(tgid);
+    return path === undefined ? undefined : { path, name: basename(path) };
   }
 }
 

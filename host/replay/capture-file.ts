@@ -1,6 +1,7 @@
 /**
  * A capture file, packet by packet: pcap or pcapng, told apart by their first four bytes.
- * https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcap/ and https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcapng/
+ * https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcap/
+ * https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcapng/
  *
  * The rule: a file that stops in the middle of a packet was cut off and is good up to there; a file that contradicts
  * itself is an error with its offset.

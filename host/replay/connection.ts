@@ -93,7 +93,7 @@ export class Connection implements StreamSink {
     if (own.isEnded && other.isEnded) this.close();
   }
 
-  /** What is held leaves, then the connection is over. Like in the kernel, only bytes make it known: without any, no record. */
+  /** What is held leaves, then the connection is over. As in the kernel, one that carried no bytes has no record. */
   close(): void {
     this.inbound.flush();
     this.outbound.flush();
@@ -128,6 +128,7 @@ export class Connection implements StreamSink {
     // A SYN takes a sequence number of its own, before the payload (RFC 7413: TCP Fast Open).
     const position = (segment.sequence + (segment.flags & SYN ? 1 : 0)) >>> 0;
     if (segment.length > 0) {
+      this.#shared.counters.bytes += segment.length;
       run.position = position;
       run.length = segment.length;
       run.bytes = segment.bytes;

@@ -2,7 +2,8 @@
  * Why a packet or a byte of a capture did not become record bytes. What went in equals what came out plus these:
  *
  *   packets  = segments + Σ packets_*
- *   segments = segments_accepted + Σ segments_*   (segments_held counts accepted ones that waited)
+ *   segments = segments_accepted + segments_unattached + segments_after_close
+ *   bytes    = bytes_accepted + bytes_repeated + bytes_refused + bytes_after_end   (+ what is held, until the end)
  */
 
 export function createReplayCounters() {
@@ -24,7 +25,11 @@ export function createReplayCounters() {
     /** Of connections whose start was not seen, and without a byte to show. */
     segments_unattached: 0,
     segments_after_close: 0,
+    /** Accepted, but before their turn. */
     segments_held: 0,
+    /** Payload of the accepted segments, as it was on the wire. */
+    bytes: 0,
+    /** In records. */
     bytes_accepted: 0,
     /** Bytes that were there already: retransmissions, overlaps, duplicates, keep-alive probes. */
     bytes_repeated: 0,
@@ -32,7 +37,7 @@ export function createReplayCounters() {
     bytes_refused: 0,
     /** Beyond a direction's end. */
     bytes_after_end: 0,
-    /** On the wire but not in the capture file (snap length). */
+    /** Of the accepted: on the wire but not in the capture file (snap length). */
     bytes_not_captured: 0,
     gaps: 0,
     bytes_gap: 0,

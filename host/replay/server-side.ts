@@ -14,7 +14,7 @@ const SERVICE_PORTS = new Set([
   8081, 8088, 8443, 8888, 9000, 9042, 9090, 9092, 9200, 11211, 27017,
 ]);
 
-/** True when the segment's sender is the client: the better known port serves; between equals, who speaks first asks. */
+/** True when the segment's sender is the client: the better known port serves; of equals, who speaks first asks. */
 export function sendsToServer(segment: Segment): boolean {
   const from = rank(segment.sourcePort);
   const to = rank(segment.destinationPort);

@@ -46,7 +46,7 @@ export class Pairing {
   #heldHead = new Int32Array(0);
   #heldTail = new Int32Array(0);
   #held = new Uint16Array(0);
-  /** Connections with held pairs, and when the last one came; Infinity when silence would prove nothing. */
+  /** Connections with held pairs, and when the last one came; Infinity when neither silence nor an end proves them. */
   readonly #trials = new Map<number, number>();
 
   constructor(messages: Messages, counters: Counters, sink: PairSink) {
@@ -91,9 +91,10 @@ export class Pairing {
     this.#trust[connection] = TRIAL;
   }
 
-  /** Ends a connection: held pairs are believed when nothing is outstanding, or was at the last turn. */
+  /** Ends a connection: held pairs are believed when nothing is outstanding, or was at the last turn, and no loss since. */
   close(connection: number): void {
-    if (this.#waiting[connection] === 0 || this.#trust[connection] === TURN) this.#believe(connection);
+    const isDone = this.#waiting[connection] === 0 || this.#trust[connection] === TURN;
+    if (isDone && this.#trials.get(connection) !== Number.POSITIVE_INFINITY) this.#believe(connection);
     else this.#dropHeld(connection);
     this.#dropWaiting(connection, C.messages_dropped_closed);
   }
@@ -106,7 +107,7 @@ export class Pairing {
     }
   }
 
-  /** Records were lost, of whatever connection: a response too many may be among them, and silence proves nothing. */
+  /** Records were lost, of whatever connection: a response too many may be among them, and its absence proves nothing. */
   distrustSilence(): void {
     for (const connection of this.#trials.keys()) this.#trials.set(connection, Number.POSITIVE_INFINITY);
   }

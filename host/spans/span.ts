@@ -8,9 +8,9 @@ export type SpanStatus = 'unset' | 'ok' | 'error';
 export type AttributeValue = string | number | boolean;
 export type Attributes = Record<string, AttributeValue>;
 
-/** What all spans of one process share; the same object for every span of the process. */
+/** What all spans of one process share; the same object for every span of the process. May gain attributes later. */
 export interface Resource {
-  readonly attributes: Readonly<Attributes>;
+  readonly attributes: Attributes;
 }
 
 export interface Span {

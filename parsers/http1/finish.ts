@@ -8,7 +8,6 @@
 
 import { FROM_CLIENT, FROM_SERVER, MESSAGE_PARTIAL, UPGRADE, UPGRADE_TUNNEL } from '../sdk/abi';
 import { hint } from '../sdk/output';
-import { NAME_DECIDES } from './fields';
 import { HEAD_BYTES, Head } from './head';
 import { isIdle, markSuspect } from './message';
 import { loseSide, lost, TOO_DEEP, TOO_LONG } from './resync';
@@ -36,7 +35,7 @@ export function keepHead(line: usize, end: usize): bool {
   const work = Work.current;
   const side = work.side;
   let partial = <u32>(end - line);
-  const idle = partial > 0 && isIdle(line, end, NAME_DECIDES);
+  const idle = partial > 0 && isIdle(line, end);
   if (idle) {
     work.message.bytes += partial;
     partial = 0;

@@ -164,7 +164,7 @@ function passIdleLine(carried: usize): bool {
   const side = work.side;
   const head = Head.current;
   head.restore(work.area);
-  if (!isIdle(carried, carried + side.length, NAME_DECIDES)) return false;
+  if (!isIdle(carried, carried + side.length)) return false;
   head.keep(work.area);
   work.message.bytes += side.length;
   side.flags = <u8>(SKIP_LINE | (load<u8>(carried + side.length - 1) == CR ? AFTER_CR : 0));

@@ -26,6 +26,7 @@ import {
   fieldAt,
   HOST,
   isSpaced,
+  NAME_DECIDES,
   OTHER,
   TRACEPARENT,
   TRACESTATE,
@@ -167,14 +168,14 @@ function folded(line: usize, end: usize): void {
 }
 
 /** Whether the rest of a cut line can be passed over: what is there of it says that nothing of it is needed. */
-export function isIdle(line: usize, end: usize, decides: usize): bool {
+export function isIdle(line: usize, end: usize): bool {
   if (isBlank(load<u8>(line))) {
     const field = Head.current.lastField;
     if (field == CONTENT_LENGTH || field == TRANSFER_ENCODING) return false;
     Head.current.suspect();
     return true;
   }
-  if (end - line < decides || fieldAt(line, end) != OTHER) return false;
+  if (end - line < NAME_DECIDES || fieldAt(line, end) != OTHER) return false;
   Head.current.lastField = <u8>OTHER;
   return true;
 }

@@ -5,10 +5,10 @@
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP } from '../sdk/abi';
 import { Chunk } from '../sdk/chunk';
 import { beginOutput, endOutput, hasRoom } from '../sdk/output';
-import { Half, isDue, lose, MORE } from './frame';
+import { Half, isDue, lose } from './frame';
 import { readReply, skip } from './reply';
 import { readRequest } from './request';
-import { Connection, REPLY_ON } from './state';
+import { Connection, LOST_BYTES, REPLY_ON } from './state';
 
 export { abi_version, layout } from '../sdk/module';
 export { identify } from './detect';
@@ -68,7 +68,7 @@ function loseBytes(c: Connection, chunk: Chunk): void {
     return;
   }
   c.lastDirection = <u8>FROM_SERVER;
-  if (!half.searching) c.desync(MORE);
+  if (!half.searching) c.desync(LOST_BYTES);
   else if (!isClient) skip(c, bytes);
   c.search(half, isClient);
   if (isClient) c.replyMode = REPLY_ON;

@@ -37,10 +37,10 @@ import {
   typeByte,
 } from './frame';
 import { writeResponse } from './message';
-import { Connection, REPORTED_REQUEST, REPORTED_RESPONSE, UNKNOWN } from './state';
+import { BAD_BYTES, Connection, LOST_BYTES, REPORTED_REQUEST, REPORTED_RESPONSE, UNKNOWN } from './state';
 
 /** Values a reply may still be short of; no server sends so many. */
-const REMAINING_MAX: u64 = 1 << 40;
+const REMAINING_MAX: u64 = 0x100_0000_0000;
 
 // Half.index in this direction: what the first element of an aggregate says it is.
 const UNSEEN: u32 = 0;
@@ -51,7 +51,10 @@ const CONFIRMATION: u32 = 3;
 /** Reads one thing at `at`; `offset` is its place in the stream. Returns the address behind it. */
 export function readReply(c: Connection, half: Half, at: usize, end: usize, offset: u64, now: u64): usize {
   if (half.searching && !beginTrial(c, half, end - at)) return end;
-  if (half.remaining == 0 && half.idle) beginReply(half, offset, now);
+  if (half.remaining == 0 && half.idle) {
+    if (half.trial == 0 && isLineEnd(at, end)) return at + 1;
+    beginReply(half, offset, now);
+  }
   if (half.idle && at < end && !isReply(load<u8>(at))) return lostSync(c, half, at, end);
   const found = next(half, at, end);
   if (found == MORE) return position;
@@ -62,6 +65,11 @@ export function readReply(c: Connection, half: Half, at: usize, end: usize, offs
   if (half.remaining == 0) finishReply(c, half, now, offset + (position - at));
   else if (half.aside == 0 && half.index != UNSEEN) return skipBulks(half, position, end, 1);
   return position;
+}
+
+/** A stray CR or LF between replies: no server of Redis sends it, some imitations do. */
+function isLineEnd(at: usize, end: usize): bool {
+  return at < end && (load<u8>(at) == 0x0a || load<u8>(at) == 0x0d);
 }
 
 function beginReply(half: Half, offset: u64, now: u64): void {
@@ -113,7 +121,7 @@ function mayBePush(c: Connection, top: u32): bool {
 function kindOfPush(c: Connection): u32 {
   if (textLost) {
     // It may answer a request, or not: nobody can say any more, so it answers none.
-    c.desync(INVALID);
+    c.desync(LOST_BYTES);
     return CHANNEL_MESSAGE;
   }
   const length = count;
@@ -238,7 +246,7 @@ function lostSync(c: Connection, half: Half, at: usize, end: usize): usize {
     skip(c, end - at);
     return end;
   }
-  c.desync(INVALID);
+  c.desync(BAD_BYTES);
   c.search(half, false);
   c.fail();
   return end;
@@ -258,6 +266,6 @@ function beginTrial(c: Connection, half: Half, length: usize): bool {
 
 /** Passes over bytes of the server: the response of a request already reported may be among them. */
 export function skip(c: Connection, length: usize): void {
-  if ((c.reported & REPORTED_REQUEST) != 0) c.desync(MORE);
+  if ((c.reported & REPORTED_REQUEST) != 0) c.desync(LOST_BYTES);
   c.countSearched(<u32>length);
 }

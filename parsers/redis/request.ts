@@ -44,7 +44,7 @@ import {
 } from './frame';
 import { writeRequest } from './message';
 import { candidate, recovered, searchRequest } from './resync';
-import { Connection, REPLY_OFF, REPLY_ON, REPLY_SKIP, REPORTED_REQUEST } from './state';
+import { BAD_BYTES, Connection, LOST_BYTES, REPLY_OFF, REPLY_ON, REPLY_SKIP, REPORTED_REQUEST } from './state';
 
 /** An argument that is not a number this parser can use. */
 const NO_ARGUMENT: u32 = 0xffff;
@@ -90,7 +90,7 @@ function readValue(c: Connection, half: Half, at: usize, end: usize, offset: u64
 
 function lostSync(c: Connection, half: Half, atStart: bool): usize {
   const place = position;
-  c.desync(INVALID);
+  c.desync(BAD_BYTES);
   c.search(half, atStart);
   c.replyMode = REPLY_ON;
   c.fail();
@@ -183,7 +183,7 @@ function replyModeOf(from: usize, length: u32): u32 {
 function finishRequest(c: Connection, half: Half, now: u64, end: u64): void {
   if (c.aligned == 0 && c.responses > 0 && c.requests == c.responses) align(c);
   // What was lost may have been a CLIENT REPLY OFF, and from then on nothing would be answered.
-  if ((c.lost & LOST_MEANING) != 0) c.desync(INVALID);
+  if ((c.lost & LOST_MEANING) != 0) c.desync(LOST_BYTES);
   const silent = isSilent(c);
   const flags = (silent ? MESSAGE_NO_RESPONSE : 0) | (c.lost != 0 ? MESSAGE_PARTIAL : 0);
   writeRequest(c, half, half.index, flags, now, end);

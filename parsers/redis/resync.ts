@@ -6,7 +6,7 @@
 import { copy, findByte } from '../sdk/bytes';
 import { isName, NAME_MAX } from './command';
 import { ARRAY, BULK, count, Half, INVALID, MORE, NULL, readCount } from './frame';
-import { Connection, REPORTED_RESPONSE } from './state';
+import { Connection, LOST_BYTES, REPORTED_RESPONSE } from './state';
 
 const LF: u8 = 0x0a;
 const CR: u8 = 0x0d;
@@ -101,5 +101,5 @@ function found(c: Connection, half: Half): void {
   half.searching = 0;
   c.searched = 0;
   // Responses reported before it belong to requests that were not seen.
-  if ((c.reported & REPORTED_RESPONSE) != 0) c.desync(MORE);
+  if ((c.reported & REPORTED_RESPONSE) != 0) c.desync(LOST_BYTES);
 }

@@ -23,6 +23,10 @@ const SEARCH_MAX: u32 = 16 * 1024 * 1024;
 
 export const UNKNOWN: i32 = -1;
 
+// Reasons of a DESYNC.
+export const LOST_BYTES: u32 = 1;
+export const BAD_BYTES: u32 = 2;
+
 // Connection.replyMode: what CLIENT REPLY has set.
 export const REPLY_ON: u8 = 0;
 export const REPLY_OFF: u8 = 1;

@@ -8,12 +8,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { AgentProcess } from '../../examples/demo/agent.ts';
 import { freePorts } from '../../examples/demo/programs.ts';
 import { type RunningServer, startNginx, startRedis, startService } from '../../examples/demo/servers.ts';
 import { type Span, startAgent, stopAgent } from './support/agent.ts';
 import { isHttpServer, ofExchange, ofSpan, targetOf, timeErrors } from './support/exchanges.ts';
 import { type Exchange, exchangeAlone, HttpConnection, nowNs, type Plan } from './support/http-client.ts';
 import { describeLive } from './support/live.ts';
+import { Load } from './support/load.ts';
 import { differences } from './support/multiset.ts';
 
 const CONNECTIONS = 50;
@@ -42,15 +44,18 @@ await describeLive('attach to busy connections', () => {
   });
 
   test('fifty keep-alive connections', { timeout: 60_000 }, async () => {
-    const traffic = startTraffic(nginx.port);
-    await sleep(BUSY_BEFORE_MS);
     const spans: Span[] = [];
     const args = ['--open-port', String(nginx.port), '--printer', 'json', '--queue', '100000'];
-    await using agent = await startAgent(args, (span) => isHttpServer(span) && spans.push(span));
-    const readyNs = nowNs();
-    await sleep(BUSY_AFTER_MS);
-    const exchanges = await traffic.stop();
-    const { kernel } = await stopAgent(agent);
+    await using stack = new AsyncDisposableStack();
+    let readyNs = 0n;
+    let agent: AgentProcess | undefined;
+    const exchanges = await busyWhile(nginx.port, async () => {
+      await sleep(BUSY_BEFORE_MS);
+      agent = stack.use(await startAgent(args, (span) => isHttpServer(span) && spans.push(span)));
+      readyNs = nowNs();
+      await sleep(BUSY_AFTER_MS);
+    });
+    const { kernel } = await stopAgent(agent!);
 
     const before = exchanges.filter(({ sentNs }) => sentNs < readyNs);
     const after = exchanges.filter(({ sentNs }) => sentNs >= readyNs);
@@ -90,33 +95,25 @@ await describeLive('attach to a client that has its connection already', () => {
   });
 });
 
-interface Traffic {
-  /** Lets every connection finish what it has begun. */
-  stop(): Promise<Exchange[]>;
-}
-
-function startTraffic(port: number): Traffic {
-  let going = true;
+/** Most connections wait for each answer, some send several requests in one go. */
+async function busyWhile(port: number, work: () => Promise<void>): Promise<Exchange[]> {
   let n = 0;
-  const exchanges: Exchange[] = [];
+  let going = true;
   const next = (): Plan => ({ method: 'GET', target: `/delay/${DELAYS_MS[n % DELAYS_MS.length]}?n=${n++}` });
-  const oneByOne = async () => {
-    using connection = await HttpConnection.open(port);
-    while (going) exchanges.push(await connection.exchange(next()));
-  };
   const pipelining = async () => {
+    const exchanges: Exchange[] = [];
     using connection = await HttpConnection.open(port);
     while (going) exchanges.push(...(await connection.pipeline(Array.from({ length: PIPELINE_DEPTH }, next))));
+    return exchanges;
   };
-  const lanes = Array.from({ length: CONNECTIONS }, (_, i) => (i < PIPELINING_CONNECTIONS ? pipelining() : oneByOne()));
-  const done = Promise.all(lanes);
-  return {
-    stop: async () => {
-      going = false;
-      await done;
-      return exchanges;
-    },
-  };
+  const load = new Load(port, CONNECTIONS - PIPELINING_CONNECTIONS, next);
+  const pipelined = Promise.all(Array.from({ length: PIPELINING_CONNECTIONS }, pipelining));
+  try {
+    await work();
+  } finally {
+    going = false;
+  }
+  return [...(await load.stop()), ...(await pipelined).flat()];
 }
 
 /** Spans that took less time than the server is known to have waited. */

@@ -11,6 +11,7 @@ import { type Span, startAgent, stopAgent } from './support/agent.ts';
 import { isHttpServer, ofExchange, ofSpan, timeErrors } from './support/exchanges.ts';
 import { type Exchange, exchangeAlone, HttpConnection, type Plan } from './support/http-client.ts';
 import { describeLive } from './support/live.ts';
+import { Load } from './support/load.ts';
 import { differences } from './support/multiset.ts';
 
 const CONNECTIONS = 50;
@@ -104,7 +105,7 @@ await describeLive('nginx', () => {
     const args = ['--open-port', String(nginx.port), '--printer', 'json', '--queue', '100000'];
     await using agent = await startAgent(args, (span) => isHttpServer(span) && spans.push(span));
     const exchanges = [
-      ...(await overConnections(nginx.port, CONNECTIONS, KEPT_ALIVE)),
+      ...(await new Load(nginx.port, CONNECTIONS, (n) => plan(n, 'kept'), KEPT_ALIVE).finished()),
       ...(await oneEach(nginx.port, ONE_EACH)),
       ...(await pipelined(nginx.port, PIPELINED)),
     ];
@@ -141,17 +142,6 @@ await describeLive('nginx', () => {
 
 function ofTarget(span: Span): string {
   return ofSpan(span).replace(/ request .*/, '');
-}
-
-async function overConnections(port: number, connections: number, requests: number): Promise<Exchange[]> {
-  let n = 0;
-  const exchanges: Exchange[] = [];
-  const lane = async () => {
-    using connection = await HttpConnection.open(port);
-    while (n < requests) exchanges.push(await connection.exchange(plan(n++, 'kept')));
-  };
-  await Promise.all(Array.from({ length: connections }, lane));
-  return exchanges;
 }
 
 async function oneEach(port: number, requests: number): Promise<Exchange[]> {

@@ -98,12 +98,17 @@ function consume(chunk: Chunk): bool {
     let size: u32 = 0;
     while (size < chunk.length && load<u8>(chunk.data + size) != LF) size++;
     if (load<u8>(chunk.data) == 0x21 && !misbehave(chunk, load<u8>(chunk.data + 1))) return false;
-    else if (load<u8>(chunk.data) != 0x21) say(chunk, load<u8>(chunk.data), chunk.data + 2, size > 2 ? size - 2 : 0);
+    else if (isKind(load<u8>(chunk.data))) say(chunk, load<u8>(chunk.data), chunk.data + 2, size > 2 ? size - 2 : 0);
     state.lines++;
     chunk.advance(size < chunk.length ? size + 1 : size);
   }
   if (chunk.missing > 0) hint(chunk.slot, DESYNC);
   return true;
+}
+
+/** Q, N, A, P */
+function isKind(byte: u8): bool {
+  return byte == 0x51 || byte == 0x4e || byte == 0x41 || byte == 0x50;
 }
 
 function say(chunk: Chunk, kind: u8, from: usize, length: u32): void {

@@ -247,7 +247,7 @@ describeKernel('Ring', () => {
   });
 
   it('refuses descriptors that are no rings', () => {
-    expect(() => new addon.Ring(1_000_000)).toThrow(failure('EBADF'));
+    expect(thrown(() => new addon.Ring(1_000_000))).toMatchObject({ code: expect.stringMatching(/^EBADF/) });
     expect(() => new addon.Ring(-1)).toThrow(failure('ERR_RANGE'));
     const file = openSync('/dev/null', 'r');
     expect(() => new addon.Ring(file)).toThrow(failure('EINVAL'));

@@ -111,11 +111,10 @@ describeKernel('streams', () => {
   it('gives sendfile of nginx a place in the stream', async (context) => {
     if (!existsSync(NGINX)) context.skip('nginx is not installed');
     using session = new Session();
-    const server = await startNginx();
+    await using server = await startNginx();
     session.capture.selectPorts([[server.port, server.port]]);
     const body = await fetchLength(server.port);
-    server.stop();
-    await server.exited;
+    await server[Symbol.asyncDispose]();
     const records = session.records();
     const [id] = connections(records);
     const sent = stream(records, id!, DIRECTION_OUT);
@@ -182,14 +181,27 @@ async function startNginx() {
   );
   execFileSync('chmod', ['-R', 'a+rX', folder]);
   const server = spawn(NGINX, ['-p', folder, '-c', join(folder, 'nginx.conf')], { stdio: 'inherit' });
-  await accepts(port);
-  return { port, stop: () => server.kill(), exited: once(server, 'exit') };
+  const exited = once(server, 'exit');
+  const stop = async () => {
+    server.kill();
+    await exited;
+  };
+  try {
+    await accepts(port);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { port, [Symbol.asyncDispose]: stop };
 }
 
 async function accepts(port: number): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const socket = connect(port, '127.0.0.1');
-    const ok = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]);
+    const ok = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
     socket.destroy();
     if (ok) return;
     await sleep(20);

@@ -28,4 +28,6 @@ function listCaptures(folder: string): CorpusCapture[] {
 }
 
 export const HTTP_CAPTURES = ['zeek/http', 'deepflow/http'];
+/** Of protocols that have no parser yet: TCP is TCP. */
+export const OTHER_CAPTURES = ['zeek/mysql', 'zeek/postgresql', 'deepflow/kafka', 'deepflow/mysql', 'deepflow/postgre'];
 export const REDIS_CAPTURES = ['zeek/redis', 'deepflow/redis'];

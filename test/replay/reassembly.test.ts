@@ -1,4 +1,4 @@
-/** Any segmentation, order, repetition and loss of a stream: each byte once, in its place, and what is missing exact. */
+/** Any segmentation, order, repetition and loss of a stream: each byte once, in its place, what is missing exact. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createReplayCounters } from '../../host/replay/counters.ts';

@@ -100,7 +100,6 @@ export async function respExchanges(path: string, ports: readonly number[]): Pro
 }
 
 interface Dissected {
-  readonly fromPort: number;
   readonly toPort: number;
   readonly from: string;
   readonly to: string;
@@ -126,7 +125,6 @@ function describePacket({ protos }: PdmlPacket, protocol: string): Dissected {
   return {
     from: endpoint('src'),
     to: endpoint('dst'),
-    fromPort: Number(value('tcp.srcport')?.show),
     toPort: Number(value('tcp.dstport')?.show),
     stream: value('tcp.stream')?.show ?? '',
     payload: value('tcp.payload'),
