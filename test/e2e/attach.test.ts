@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AgentProcess } from '../../examples/demo/agent.ts';
 import { freePorts } from '../../examples/demo/programs.ts';
 import { type RunningServer, startNginx, startRedis, startService } from '../../examples/demo/servers.ts';
+import { accountingErrors } from './support/accounting.ts';
 import { type Span, startAgent, stopAgent } from './support/agent.ts';
 import { isHttpServer, ofExchange, ofSpan, targetOf, timeErrors } from './support/exchanges.ts';
 import { type Exchange, exchangeAlone, HttpConnection, nowNs, type Plan } from './support/http-client.ts';
@@ -55,13 +56,14 @@ await describeLive('attach to busy connections', () => {
       readyNs = nowNs();
       await sleep(BUSY_AFTER_MS);
     });
-    const { kernel } = await stopAgent(agent!);
+    const counters = await stopAgent(agent!);
 
     const before = exchanges.filter(({ sentNs }) => sentNs < readyNs);
     const after = exchanges.filter(({ sentNs }) => sentNs >= readyNs);
     expect(before.length).toBeGreaterThan(CONNECTIONS);
     expect(after.length).toBeGreaterThan(CONNECTIONS * 10);
-    expect(kernel.records_lost).toBe(0);
+    expect(counters.kernel.records_lost).toBe(0);
+    expect(accountingErrors(counters)).toEqual([]);
     // Some that were asked for before `ready` was read may have spans, too: they must be as true as the others.
     const early = new Set(before.map(({ target }) => target));
     const lateSpans = spans.filter((span) => !early.has(targetOf(span)));

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts } from '../../examples/demo/programs.ts';
 import { RedisClient } from '../../examples/demo/redis-client.ts';
 import { type RunningServer, startRedis } from '../../examples/demo/servers.ts';
+import { accountingErrors } from './support/accounting.ts';
 import { type Counters, type Span, SpanCounts, startAgent, stopAgent } from './support/agent.ts';
 import { describeLive } from './support/live.ts';
 import { countDifferences } from './support/multiset.ts';
@@ -159,7 +160,9 @@ async function commandCalls(port: number): Promise<Map<string, number>> {
   return new Map(Array.from(found, ([, name, calls]) => [name!.replace('|', ' '), Number(calls)]));
 }
 
-function expectNothingLost({ kernel, host }: Counters): void {
+function expectNothingLost(counters: Counters): void {
+  const { kernel, host } = counters;
+  expect(accountingErrors(counters)).toEqual([]);
   expect(kernel).toMatchObject({ records_lost: 0, bytes_lost: 0 });
   expect(host).toMatchObject({ bytes_gap_lost: 0, spans_dropped_queue_full: 0, spans_exported: host.spans_made });
 }

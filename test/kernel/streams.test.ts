@@ -5,7 +5,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -113,7 +112,9 @@ describeKernel('streams', () => {
     using session = new Session();
     await using server = await startNginx();
     session.capture.selectPorts([[server.port, server.port]]);
-    const body = await fetchLength(server.port);
+    const client = startTraffic();
+    const body = Number(await client.ask(`fetch ${server.port} /file`));
+    await client.end();
     await server[Symbol.asyncDispose]();
     const records = session.records();
     const [id] = connections(records);
@@ -207,16 +208,4 @@ async function accepts(port: number): Promise<void> {
     await sleep(20);
   }
   throw new Error('nginx does not listen');
-}
-
-function fetchLength(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    get({ port, host: '127.0.0.1', path: '/file' }, (response) => {
-      let length = 0;
-      response.on('data', (part: Buffer) => {
-        length += part.length;
-      });
-      response.on('end', () => resolve(length));
-    }).on('error', reject);
-  });
 }

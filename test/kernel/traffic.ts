@@ -5,6 +5,7 @@
  *   send TEXT            on that connection; answers the echo
  *   exchange PORT COUNT BYTES   a connection of its own: COUNT requests of BYTES, each echoed; answers milliseconds
  *   corked PORT COUNT    a connection of its own: COUNT small writes as one writev; answers the echo
+ *   fetch PORT PATH      an HTTP request; answers the length of the body
  *   child COMMAND…       the same in a child process, made at the first time; answers what it answers
  *   child-pid            answers the child's process id
  *   run PATH             runs a program and waits for it; answers its process id
@@ -91,6 +92,11 @@ async function run(path: string): Promise<string> {
   return String(program.pid);
 }
 
+async function fetchLength(port: number, path: string): Promise<string> {
+  const response = await fetch(`http://${HOST}:${port}${path}`);
+  return String((await response.arrayBuffer()).byteLength);
+}
+
 async function obey(line: string): Promise<string> {
   const [command, ...rest] = line.split(' ');
   const numbers = rest.map(Number);
@@ -110,6 +116,8 @@ async function obey(line: string): Promise<string> {
       return exchange(numbers[0]!, numbers[1]!, numbers[2]!);
     case 'corked':
       return corked(numbers[0]!, numbers[1]!);
+    case 'fetch':
+      return fetchLength(numbers[0]!, rest[1]!);
     case 'child':
       return childProcess().ask(rest.join(' '));
     case 'child-pid':

@@ -1,0 +1,132 @@
+/** Attribute records are bytes of an untrusted module: what is no value of its type is left out. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decodeAttributes } from '../../host/spans/attributes.ts';
+import { nameSpan, ProtocolTable } from '../../host/spans/protocols.ts';
+import type { Attributes } from '../../host/spans/span.ts';
+import { parseManifest } from '../../host/wasm/manifest.ts';
+import { LINE_MANIFEST } from './line-protocol.ts';
+import { messageMemory } from './message-memory.ts';
+
+const MANIFEST = parseManifest(
+  JSON.stringify({
+    ...LINE_MANIFEST,
+    protocols: [{ ...LINE_MANIFEST.protocols[0], spanName: '{a.string} to {a.int}', spanNameFallback: 'fallback' }],
+    attributes: [
+      { id: 1, name: 'a.string', type: 'string' },
+      { id: 2, name: 'a.int', type: 'int' },
+      { id: 3, name: 'a.double', type: 'double' },
+      { id: 4, name: 'a.boolean', type: 'boolean' },
+      { id: 5, name: 'a.hidden', type: 'string', optIn: true },
+      { id: 60, name: 'tracestate', type: 'string', role: 'tracestate' },
+      { id: 61, name: 'traceparent', type: 'string', role: 'traceparent' },
+    ],
+  }),
+);
+
+function protocolFor(optIn: string[] = []) {
+  const table = new ProtocolTable();
+  return table.list[table.add(MANIFEST, new Set(optIn))]!;
+}
+
+function decode(list: { id: number; value: Uint8Array | string }[], optIn: string[] = []) {
+  const into: Attributes = {};
+  const words = messageMemory({ attributes: list }).subarray(16);
+  const traceState = decodeAttributes(into, protocolFor(optIn), words, 0, list.length);
+  return { into, traceState };
+}
+
+function int(value: bigint): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64LE(value);
+  return bytes;
+}
+
+function double(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(value);
+  return bytes;
+}
+
+describe('decodeAttributes', () => {
+  test('values of every type', () => {
+    const list = [
+      { id: 1, value: 'text' },
+      { id: 2, value: int(-5n) },
+      { id: 3, value: double(1.5) },
+      { id: 4, value: new Uint8Array([1]) },
+    ];
+    expect(decode(list).into).toEqual({ 'a.string': 'text', 'a.int': -5, 'a.double': 1.5, 'a.boolean': true });
+  });
+
+  test('bytes that are no UTF-8 become U+FFFD, a byte order mark stays', () => {
+    expect(decode([{ id: 1, value: new Uint8Array([0x61, 0xff, 0xc3]) }]).into).toEqual({ 'a.string': 'a\ufffd\ufffd' });
+    expect(decode([{ id: 1, value: '\ufeffx' }]).into).toEqual({ 'a.string': '\ufeffx' });
+    expect(decode([{ id: 1, value: '' }]).into).toEqual({ 'a.string': '' });
+  });
+
+  test.each([
+    ['an int of 4 bytes', 2, 4],
+    ['an int of no bytes', 2, 0],
+    ['an int of 16 bytes', 2, 16],
+    ['a double of 7 bytes', 3, 7],
+    ['a boolean of 4 bytes', 4, 4],
+    ['a boolean of no bytes', 4, 0],
+    ['an id the manifest has not', 9, 5],
+    ['id 0', 0, 5],
+  ])('%s is left out, what follows is read', (_, id, length) => {
+    const { into } = decode([
+      { id, value: new Uint8Array(length).fill(7) },
+      { id: 1, value: 'after' },
+    ]);
+    expect(into).toEqual({ 'a.string': 'after' });
+  });
+
+  test('strings are cut at 2048 bytes', () => {
+    const { into } = decode([{ id: 1, value: 'x'.repeat(3000) }]);
+    expect(into['a.string']).toHaveLength(2048);
+  });
+
+  test('opt-in attributes come only where asked for', () => {
+    const list = [{ id: 5, value: 'secret' }];
+    expect(decode(list).into).toEqual({});
+    expect(decode(list, ['a.hidden']).into).toEqual({ 'a.hidden': 'secret' });
+  });
+
+  test('trace context is no attribute', () => {
+    const { into, traceState } = decode([
+      { id: 60, value: 'a=1' },
+      { id: 61, value: '00-…' },
+    ]);
+    expect(into).toEqual({});
+    expect(traceState).toBe('a=1');
+  });
+
+  test('every list of strings and ints comes back', () => {
+    const value = fc.oneof(
+      fc.record({ id: fc.constant(1), value: fc.string({ unit: 'grapheme', maxLength: 50 }) }),
+      fc.record({ id: fc.constant(2), value: fc.maxSafeInteger().map((n) => int(BigInt(n))) }),
+    );
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 20 }), (list) => {
+        const expected: Attributes = {};
+        for (const one of list) {
+          if (typeof one.value === 'string') expected['a.string'] = one.value;
+          else expected['a.int'] = Number(Buffer.from(one.value).readBigInt64LE());
+        }
+        expect(decode(list).into).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe('nameSpan', () => {
+  test.each([
+    [{ 'a.string': 'GET', 'a.int': 3 }, 'GET to 3'],
+    [{ 'a.string': 'GET' }, 'fallback'],
+    [{ 'a.string': '_OTHER', 'a.int': 3 }, 'fallback'],
+    [{ 'a.string': '', 'a.int': 0 }, ' to 0'],
+  ])('%o is %s', (attributes, name) => {
+    expect(nameSpan(protocolFor(), attributes)).toBe(name);
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import { readConfig, UsageError } from '../../host/config.ts';
+import { includesPort, parsePorts } from '../../host/discovery/ports.ts';
+
+describe('ports', () => {
+  test.each([
+    ['80', [[80, 80]]],
+    [
+      ' 80, 443 ,8000-9000,',
+      [
+        [80, 80],
+        [443, 443],
+        [8000, 9000],
+      ],
+    ],
+    ['1 - 65535', [[1, 65535]]],
+  ])('%s', (text, ranges) => {
+    expect(parsePorts(text)).toEqual(ranges);
+  });
+
+  test.each(['', ' , ', '0', '65536', '80-', '-80', '90-80', 'http', '80;81', '8e3', '123456', '80-90-100'])(
+    'refuses "%s" and says which part is wrong',
+    (text) => {
+      expect(() => parsePorts(text)).toThrow(text.trim() === '' ? 'no port' : text.split(',')[0]!);
+    },
+  );
+
+  test('ranges are inclusive', () => {
+    const ranges = parsePorts('80,8000-9000');
+    expect([79, 80, 81, 7999, 8000, 9000, 9001].map((port) => includesPort(ranges, port))).toEqual(
+      [false, true, false, false, true, true, false],
+    );
+  });
+});
+
+describe('configuration', () => {
+  test('defaults', () => {
+    expect(readConfig({}, {})).toEqual({
+      printer: 'disabled',
+      payload: 4096,
+      ring: 16 * 1024 * 1024,
+      batch: 2048,
+      batchTimeout: 1000,
+      queue: 16_384,
+      attributes: [],
+      shutdownTimeout: 10_000,
+      logLevel: 'info',
+      logFormat: 'text',
+    });
+  });
+
+  test.each([
+    ['SPANWIRE_OPEN_PORT', '8080', { openPort: [[8080, 8080]] }],
+    ['OTEL_EBPF_OPEN_PORT', '8080', { openPort: [[8080, 8080]] }],
+    ['BEYLA_OPEN_PORT', '80-90', { openPort: [[80, 90]] }],
+    ['OTEL_EBPF_TARGET_PID', '12, 13', { pid: [12, 13] }],
+    ['BEYLA_TARGET_PID', '12', { pid: [12] }],
+    ['OTEL_EBPF_AUTO_TARGET_EXE', '/usr/*', { exe: ['/usr/*'] }],
+    ['OTEL_EBPF_TRACE_PRINTER', 'json', { printer: 'json' }],
+    ['BEYLA_TRACE_PRINTER', 'counter', { printer: 'counter' }],
+    ['OTEL_EBPF_LOG_LEVEL', 'DEBUG', { logLevel: 'debug' }],
+    ['BEYLA_LOG_LEVEL', 'WARN', { logLevel: 'warn' }],
+    ['OTEL_SERVICE_NAME', 'shop', { serviceName: 'shop' }],
+    ['SPANWIRE_RING', '64MiB', { ring: 64 * 1024 * 1024 }],
+    ['SPANWIRE_PAYLOAD', '16K', { payload: 16_384 }],
+  ])('%s=%s', (name, value, expected) => {
+    expect(readConfig({}, { [name]: value })).toMatchObject(expected);
+  });
+
+  test('the command line wins over the environment, Spanwire’s own names over the others', () => {
+    const environment = { BEYLA_OPEN_PORT: '1', OTEL_EBPF_OPEN_PORT: '2', SPANWIRE_OPEN_PORT: '3' };
+    expect(readConfig({ openPort: '4' }, environment).openPort).toEqual([[4, 4]]);
+    expect(readConfig({}, environment).openPort).toEqual([[3, 3]]);
+    expect(readConfig({}, { ...environment, SPANWIRE_OPEN_PORT: '' }).openPort).toEqual([[2, 2]]);
+  });
+
+  test.each([
+    [{ openPort: 'x' }, {}, '--open-port: "x" is not a port'],
+    [{ openPort: '' }, {}, '--open-port: "" names no port'],
+    [{ exe: ' , ' }, {}, '--exe: names no executable'],
+    [{ pid: '12x' }, {}, '--pid: must be process ids'],
+    [{ ring: '3000' }, {}, '--ring: must be a power of two'],
+    [{ ring: '48KiB' }, {}, '--ring: must be a power of two'],
+    [{ payload: '17KiB' }, {}, '--payload: is at most 16KiB'],
+    [{ payload: 'lots' }, {}, '--payload: "lots" is not a size'],
+    [{ shards: '0' }, {}, '--shards: '],
+    [{ batch: 'many' }, {}, '--batch: '],
+    [{ otlpEndpoint: 'localhost:4318' }, {}, '--otlp-endpoint: must be a URL'],
+    [{ otlpEndpoint: 'ftp://x' }, {}, '--otlp-endpoint: must be a URL'],
+    [{ shutdownTimeout: '-1' }, {}, '--shutdown-timeout: '],
+    [{}, { BEYLA_OPEN_PORT: '99999' }, 'BEYLA_OPEN_PORT: "99999"'],
+    [{}, { OTEL_EBPF_TRACE_PRINTER: 'xml' }, 'OTEL_EBPF_TRACE_PRINTER: '],
+  ])('%o %o: a usage error that names the option', (options, environment, words) => {
+    expect(() => readConfig(options, environment)).toThrow(UsageError);
+    expect(() => readConfig(options, environment)).toThrow(words);
+  });
+
+  test('every wrong option is named at once', () => {
+    expect(() => readConfig({ openPort: 'x', pid: 'y' }, {})).toThrow(/--open-port.*\n--pid/);
+  });
+});
