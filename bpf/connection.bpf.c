@@ -2,8 +2,8 @@
 /*
  * The life of a connection around its data: who opened it, where its streams begin and end, when it is gone.
  *
- * tp_btf/inet_sock_set_state: Linux 4.16 as a tracepoint, socket storage in tracing programs 5.11.
- * tp_btf/tcp_destroy_sock: 4.17.
+ * tp_btf/inet_sock_set_state, tcp_destroy_sock: the tracepoints are of Linux 4.16 and 4.17; tp_btf needs 5.5, socket
+ * storage in such programs 5.11, the socket cookie and atomics with a result 5.12.
  *
  * Most of this runs in interrupts, so no scratch and nothing of the current task, except where the comment says so.
  */
@@ -63,7 +63,7 @@ static __always_inline void set_origins(struct tcp_sock *tcp, struct connection 
 		return;
 	connection->origin[SPANWIRE_IN] = tcp->copied_seq;
 	connection->origin[SPANWIRE_OUT] = tcp->write_seq;
-	__sync_fetch_and_or(&connection->state, SPANWIRE_ORIGIN_KNOWN);
+	mark(connection, SPANWIRE_ORIGIN_KNOWN);
 }
 
 /* The agent's own connections are listed at this end, and looked up at the other: the client is always first. */
@@ -79,10 +79,10 @@ static __always_inline void on_established(struct sock *sk, struct tcp_sock *tcp
 	}
 	if (connection->state & SPANWIRE_ROLE_CLIENT)
 		return;
-	__sync_fetch_and_or(&connection->state, SPANWIRE_ROLE_SERVER);
+	mark(connection, SPANWIRE_ROLE_SERVER);
 	endpoint = remote_endpoint(sk);
 	if (bpf_map_lookup_elem(&own, &endpoint))
-		__sync_fetch_and_or(&connection->state, CONNECTION_OWN);
+		mark(connection, CONNECTION_OWN);
 }
 
 static __always_inline bool is_reported(struct connection *connection)

@@ -105,6 +105,13 @@ static __always_inline __u64 length_of(struct spanwire_record *record)
 	return sizeof(*record) + captured;
 }
 
+/* Sets bits of the state; no locked instruction where they are set already, which is the rule on the hot path. */
+static __always_inline void mark(struct connection *connection, __u32 bits)
+{
+	if ((connection->state & bits) != bits)
+		__sync_fetch_and_or(&connection->state, bits);
+}
+
 static __always_inline __u64 next_sequence(__u32 ring)
 {
 	struct sequence *sequence = bpf_map_lookup_elem(&sequences, &ring);

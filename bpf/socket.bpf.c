@@ -2,7 +2,7 @@
 /*
  * What moves through sockets: one record for each call that sent or received bytes of a TCP stream.
  *
- * tp_btf/sock_send_length, sock_recv_length: Linux 6.3. bpf_task_pt_regs: 5.15.
+ * tp_btf/sock_send_length, sock_recv_length: Linux 6.3, later than every helper used here.
  *
  * The tracepoints come after the call, with the socket and what the call returned, whoever made the call: a syscall,
  * sendfile, io_uring. The position is that of the socket now minus the bytes moved. Two threads on one socket may so
@@ -10,31 +10,38 @@
  */
 #include "payload.h"
 
+static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	return family == AF_INET || family == AF_INET6 ? bpf_skc_to_tcp_sock(sk) : NULL;
+}
+
+/* Whether the socket was accepted at a selected port, as far as is known: it may be older than the programs. */
+static __always_inline bool serves_selected_port(struct sock *sk)
+{
+	struct connection *connection;
+
+	if (!port_selected(sk->__sk_common.skc_num) || !tcp_of(sk))
+		return false;
+	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	return !connection || !(connection->state & SPANWIRE_ROLE_CLIENT);
+}
+
 /* A selected process, or one that serves a selected port and is selected by that from now on. */
 static __always_inline bool process_selected(struct sock *sk, __u32 tgid)
 {
 	__u8 *verdict, selected = SELECTED;
-	struct connection *connection;
 
 	if (options.every_process)
 		return true;
 	verdict = bpf_map_lookup_elem(&processes, &tgid);
 	if (verdict)
 		return *verdict;
-	if (!port_selected(sk->__sk_common.skc_num))
-		return false;
-	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
-	if (connection && connection->state & SPANWIRE_ROLE_CLIENT)
+	if (!serves_selected_port(sk))
 		return false;
 	bpf_map_update_elem(&processes, &tgid, &selected, BPF_NOEXIST);
 	return true;
-}
-
-static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
-{
-	__u16 family = sk->__sk_common.skc_family;
-
-	return family == AF_INET || family == AF_INET6 ? bpf_skc_to_tcp_sock(sk) : NULL;
 }
 
 /* User space's list is looked at once for each time it grew. */
@@ -52,7 +59,7 @@ static __always_inline bool is_ignored(struct sock *sk, struct connection *conne
 	cookie = bpf_get_socket_cookie(sk);
 	if (bpf_map_delete_elem(&ignored, &cookie))
 		return false;
-	__sync_fetch_and_or(&connection->state, CONNECTION_IGNORED);
+	mark(connection, CONNECTION_IGNORED);
 	return true;
 }
 
@@ -92,7 +99,7 @@ static __always_inline void emit_data(struct sock *sk, struct tcp_sock *tcp, str
 	record = &scratch->record;
 	connection->tgid = id >> 32;
 	connection->cgroup = bpf_get_current_cgroup_id();
-	__sync_fetch_and_or(&connection->state, CONNECTION_EMITTED);
+	mark(connection, CONNECTION_EMITTED);
 	describe(record, sk, tcp, connection, SPANWIRE_DATA, direction);
 	record->tid = id;
 	record->moved = moved;

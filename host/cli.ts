@@ -69,7 +69,7 @@ function explain(error: unknown): number {
   // Commander has printed its own words: help and version end well, everything else is a usage error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   process.stderr.write(`spanwire: ${error instanceof Error ? error.message : error}\n`);
-  if (process.env['SPANWIRE_LOG_LEVEL'] === 'debug') process.stderr.write(`${(error as Error).stack}\n`);
+  if (process.env.SPANWIRE_LOG_LEVEL === 'debug') process.stderr.write(`${(error as Error).stack}\n`);
   return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE;
 }
 

@@ -33,6 +33,7 @@ export class AgentRefused extends Error {
 
 const MAIN = fileURLToPath(new URL('../../host/main.ts', import.meta.url));
 const READY_MS = 30_000;
+const GARBAGE_SHOWN = 200;
 const LOG_LINES_MAX = 20_000;
 /** Longer than the agent's own deadline for exporting what is left. */
 const STOP_MS = 20_000;
@@ -46,6 +47,8 @@ export class AgentProcess implements AsyncDisposable {
   readonly log: LogLine[] = [];
   readonly #ready = Promise.withResolvers<void>();
   readonly #read: Promise<unknown>;
+  /** The first line of standard output that is not JSON. */
+  #garbage: string | undefined;
 
   constructor(args: readonly string[], onSpan: (span: Span) => void, environment: NodeJS.ProcessEnv = {}) {
     this.program = new Program('the agent', process.execPath, [MAIN, ...args, '--log-format', 'json'], {
@@ -53,7 +56,7 @@ export class AgentProcess implements AsyncDisposable {
       env: { ...withoutSettings(process.env), ...environment },
     });
     const { stdout, stderr } = this.program.child;
-    const spans = createInterface({ input: stdout! }).on('line', (line) => onSpan(JSON.parse(line) as Span));
+    const spans = createInterface({ input: stdout! }).on('line', (line) => this.#printed(line, onSpan));
     const log = createInterface({ input: stderr! }).on('line', (line) => this.#logged(parseLogLine(line)));
     this.#read = Promise.all([spans, log].map((lines) => new Promise((resolve) => lines.once('close', resolve))));
     this.#ready.promise.catch(() => {});
@@ -100,15 +103,27 @@ export class AgentProcess implements AsyncDisposable {
     return this.finished();
   }
 
-  /** Resolves when it ended by itself and all its output was read. */
+  /** Resolves when it ended by itself and all its output was read; throws when that was not spans only. */
   async finished(): Promise<Exit> {
     const exit = await this.program.exited;
     await this.#read;
+    if (this.#garbage !== undefined) throw new Error(`the agent printed what is no span: ${this.#garbage}`);
     return exit;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  #printed(line: string, onSpan: (span: Span) => void): void {
+    let span: Span;
+    try {
+      span = JSON.parse(line) as Span;
+    } catch {
+      this.#garbage ??= line.slice(0, GARBAGE_SHOWN);
+      return;
+    }
+    onSpan(span);
   }
 
   #logged(line: LogLine): void {

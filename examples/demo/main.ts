@@ -17,7 +17,7 @@ import {
   replayCapture,
   startRecording,
 } from './capture.ts';
-import { freePorts } from './programs.ts';
+import { endAll, freePorts } from './programs.ts';
 import { reverseProxy, startNginx, startRedis, startService } from './servers.ts';
 import { spanTable } from './table.ts';
 import { exampleTraces, type ServiceOf, singleSpans } from './traces.ts';
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
       await showLive();
     } catch (error) {
       if (!(error instanceof AgentRefused)) throw error;
-      say(`this kernel refuses eBPF; the agent's words:\n\n${error.message.replace(/^/gm, '  ')}\n`);
+      say(`eBPF is refused here; the agent's words:\n\n${error.message.replace(/^/gm, '  ')}\n`);
       say('so the same from a capture that was recorded elsewhere');
       await showReplay();
     }
@@ -126,7 +126,9 @@ let ending: Promise<never> | undefined;
 function end(reason: string): Promise<never> {
   ending ??= (async () => {
     say(reason);
-    await stack.disposeAsync();
+    // The reason is given already; what goes wrong from here on changes nothing.
+    await stack.disposeAsync().catch(() => {});
+    await endAll();
     process.exit(1);
   })();
   return ending;

@@ -27,12 +27,18 @@ process.on('exit', () => {
   for (const folder of folders) folder[Symbol.dispose]();
 });
 
+/** Ends every program that runs, also those whose start nobody has awaited yet. */
+export async function endAll(): Promise<void> {
+  await Promise.all([...running].map((program) => program.stop()));
+}
+
 export class Program implements AsyncDisposable {
   readonly name: string;
   readonly child: ChildProcess;
   /** Settles when the program ended and its output was read to the end. */
   readonly exited: Promise<Exit>;
   #words = '';
+  #stopped: Promise<Exit> | undefined;
 
   /** Its standard error is kept for error messages; its standard output is the caller's. */
   constructor(name: string, command: string, args: readonly string[], options: SpawnOptions = {}) {
@@ -81,8 +87,13 @@ export class Program implements AsyncDisposable {
     }
   }
 
-  /** Asks the program itself to end, and after a while ends the whole group. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM', patienceMs = STOP_MS): Promise<Exit> {
+  /** Asks the program itself to end, once, and after a while ends the whole group. */
+  stop(signal: NodeJS.Signals = 'SIGTERM', patienceMs = STOP_MS): Promise<Exit> {
+    this.#stopped ??= this.#stop(signal, patienceMs);
+    return this.#stopped;
+  }
+
+  async #stop(signal: NodeJS.Signals, patienceMs: number): Promise<Exit> {
     if (!this.ended) this.child.kill(signal);
     const timer = setTimeout(() => this.kill('SIGKILL'), patienceMs);
     const exit = await this.exited;

@@ -41,6 +41,8 @@ export class Connections {
   clientDirection = new Uint8Array(FIRST_CONNECTIONS);
   /** 1 when the stream was joined at an unknown place. */
   midStream = new Uint8Array(FIRST_CONNECTIONS);
+  /** Times a parser gave up on it. */
+  givenUp = new Uint8Array(FIRST_CONNECTIONS);
   /** Index of the parser instance, when PARSED or CLOSING; -1 for none. */
   parser = new Int16Array(FIRST_CONNECTIONS);
   /** By connection * 2 + direction: sequence number of stream offset 0, next expected offset, and what is known. */
@@ -80,6 +82,7 @@ export class Connections {
     this.role[connection] = role;
     this.clientDirection[connection] = role === ROLE_CLIENT ? DIRECTION_OUT : DIRECTION_IN;
     this.midStream[connection] = (flags & FLAG_ORIGIN_KNOWN) !== 0 ? 0 : 1;
+    this.givenUp[connection] = 0;
     this.parser[connection] = -1;
     this.stream.fill(0, connection * 2, connection * 2 + 2);
     this.next.fill(0, connection * 2, connection * 2 + 2);
@@ -130,6 +133,7 @@ export class Connections {
     this.role = grown(this.role, size);
     this.clientDirection = grown(this.clientDirection, size);
     this.midStream = grown(this.midStream, size);
+    this.givenUp = grown(this.givenUp, size);
     this.parser = grown(this.parser, size);
     this.base = grown(this.base, size * 2);
     this.next = grown(this.next, size * 2);

@@ -8,10 +8,13 @@ import * as abi from '../../parsers/sdk/abi.ts';
 import { C, type Counters } from '../self/counters.ts';
 import type { Log } from '../self/log.ts';
 import type { Pairing } from '../spans/pairing.ts';
-import type { OutputConsumer, ParserInstance } from '../wasm/instance.ts';
+import { type OutputConsumer, type ParserInstance, REFUSED } from '../wasm/instance.ts';
 import { CLOSING, type Connections, IDENTIFYING, IGNORED, PARSED, ROLE_UNKNOWN } from './connections.ts';
 import { type BufferedChunk, createProber, Identifier, UNDECIDED, UNKNOWN } from './identify.ts';
 import type { ChunkSink } from './stream-order.ts';
+
+/** Times a connection is identified anew after its parser gave up. */
+const IDENTIFY_AGAIN_MAX = 2;
 
 export interface RouterOptions {
   readonly log: Log;
@@ -28,6 +31,8 @@ export class Router implements ChunkSink, OutputConsumer {
   readonly #options: RouterOptions;
   /** The buffer that pushed chunks refer to. */
   #batch: ArrayBuffer = new ArrayBuffer(0);
+  /** Connections whose parser gave up, and those that speak something else from here on. */
+  #lost: number[] = [];
   #abandoned: number[] = [];
   #closing: number[] = [];
 
@@ -146,9 +151,12 @@ export class Router implements ChunkSink, OutputConsumer {
 
   hint(instance: ParserInstance, connection: number, type: number, value: number): void {
     if (type === abi.DESYNC) this.#pairing.desync(connection);
-    else if (type === abi.GIVE_UP) this.#abandoned.push(connection);
+    else if (type === abi.GIVE_UP) this.#lost.push(connection);
     else if (type === abi.UPGRADE) {
       this.#options.log.debug({ protocol: instance.manifest.name, upgrade: value }, 'connection upgraded');
+      this.#abandoned.push(connection);
+    } else if (type === abi.GROW && value === REFUSED) {
+      this.#counters[C.connections_refused]! += 1;
       this.#abandoned.push(connection);
     } else if (type === abi.GROW) this.#counters[C.slots_grown]! += 1;
     else if (type === abi.SHRINK) this.#counters[C.slots_shrunk]! += 1;
@@ -176,6 +184,7 @@ export class Router implements ChunkSink, OutputConsumer {
     this.#counters[C.parser_runs]! += 1;
     instance.flush(this.#batch, this);
     while (this.#abandoned.length > 0) this.#abandon(this.#abandoned.pop()!);
+    while (this.#lost.length > 0) this.#identifyAgain(this.#lost.pop()!);
   }
 
   #offer(connection: number, chunk: BufferedChunk): void {
@@ -265,6 +274,21 @@ export class Router implements ChunkSink, OutputConsumer {
     if (slot === 0) return;
     const from = direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
     instance.push(slot, kind, from, 0, 0, wireLength, timeLow, timeHigh, offset);
+  }
+
+  /** A parser that gave up may have been the wrong one, or the right one the wrong way round: ask anew, not for ever. */
+  #identifyAgain(connection: number): void {
+    const c = this.#connections;
+    if (c.state[connection] !== PARSED) return;
+    if (c.givenUp[connection]! >= IDENTIFY_AGAIN_MAX) {
+      this.#abandon(connection);
+      return;
+    }
+    c.givenUp[connection]! += 1;
+    this.#detach(connection);
+    c.state[connection] = IDENTIFYING;
+    c.midStream[connection] = 1;
+    this.#counters[C.connections_reidentified]! += 1;
   }
 
   #abandon(connection: number): void {

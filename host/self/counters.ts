@@ -31,6 +31,7 @@ export const COUNTERS = [
   'connections_evicted',
   'connections_identified',
   'connections_unknown',
+  'connections_reidentified',
   'connections_given_up',
   'connections_refused', // no slot to be had: memory limit of the module
   'bytes_unknown',

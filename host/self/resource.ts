@@ -7,7 +7,7 @@ import type { Attributes } from '../spans/span.ts';
  */
 export function resourceAttributes(environment: NodeJS.ProcessEnv): Attributes {
   const attributes: Attributes = {};
-  const text = environment['OTEL_RESOURCE_ATTRIBUTES'] ?? '';
+  const text = environment.OTEL_RESOURCE_ATTRIBUTES ?? '';
   for (const pair of text.split(',').filter((one) => one.trim() !== '')) {
     const equals = pair.indexOf('=');
     const key = pair.slice(0, equals).trim();

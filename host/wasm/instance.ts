@@ -31,6 +31,10 @@ interface Exports {
   close(slot: number): void;
 }
 
+/** Value of the GROW and SHRINK hints that a consumer gets. */
+export const MOVED = 0;
+export const REFUSED = 1;
+
 /** Who takes what a run put out. `at` is the byte address of a checked output record. */
 export interface OutputConsumer {
   message(instance: ParserInstance, connection: number, at: number): void;
@@ -342,10 +346,10 @@ export class ParserInstance {
       const sizeClass = this.#slots.classOf(slot);
       const wanted = type === abi.GROW ? sizeClass + 1 : 0;
       if (wanted === sizeClass || this.#move(slot, connection, wanted, next, end)) {
-        consumer.hint(this, connection, type, 0);
+        consumer.hint(this, connection, type, MOVED);
       } else if (type === abi.GROW) {
         this.#resetChunks(slot, next, end);
-        consumer.hint(this, connection, abi.GIVE_UP, 0);
+        consumer.hint(this, connection, type, REFUSED);
       }
     }
     this.#moves.length = 0;

@@ -47,10 +47,12 @@ Feature probe_btf()
 Feature probe_map_type(const char *name, bpf_map_type type)
 {
 	LibbpfLog log;
+	errno = 0;
 	int result = libbpf_probe_bpf_map_type(type, nullptr);
 	if (result == 1)
 		return allowed(name);
-	return refused(name, result < 0 ? result : ENOTSUP, log.text());
+	// 0 is "no" for whatever reason; which one, the last system call has left behind.
+	return refused(name, result < 0 ? result : errno ? errno : EOPNOTSUPP, log.text());
 }
 
 bool is_effective(const __user_cap_data_struct *sets, int capability)

@@ -9,7 +9,7 @@ const MAIN = fileURLToPath(new URL('../../examples/demo/main.ts', import.meta.ur
 
 test('shows the recorded capture', { timeout: 30_000 }, async () => {
   using folder = new Folder();
-  const demo = startDemo(folder, '--replay');
+  const demo = startDemo(folder, ['--replay']);
   const [text, { code }] = [await demo.text, await demo.program.exited];
   expect(demo.program.words).not.toContain('failed');
   expect(code).toBe(0);
@@ -18,6 +18,16 @@ test('shows the recorded capture', { timeout: 30_000 }, async () => {
   expect(text).toMatch(/^redis-server +server +redis +\d+/m);
   expect(text).toMatch(/\d+ requests recorded, \d+ spans/);
   expect(text).not.toContain('\u001b');
+});
+
+test.runIf(process.getuid?.() === 0)('falls back to it where eBPF is refused', { timeout: 30_000 }, async () => {
+  using folder = new Folder();
+  const demo = startDemo(folder, [], WITHOUT_EBPF);
+  const [text, { code }] = [await demo.text, await demo.program.exited];
+  expect(demo.program.words).toMatch(/eBPF is refused here[\s\S]*needs root or these capabilities/);
+  expect(text).toMatch(/\d+ requests recorded, \d+ spans/);
+  expect(code).toBe(0);
+  expect(readdirSync(folder.path)).toEqual([]);
 });
 
 await describeLive('the demo, live', () => {
@@ -35,7 +45,7 @@ await describeLive('the demo, live', () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
-  test.each(['starting the agent', 'sending', 'stopping'])(
+  test.each(['starting redis', 'starting the agent', 'sending', 'stopping'])(
     'leaves nothing when ended at: %s',
     { timeout: 60_000 },
     async (moment) => {
@@ -43,7 +53,7 @@ await describeLive('the demo, live', () => {
       const { program } = startDemo(folder);
       await said(program, moment);
       const started = descendants(program.pid);
-      expect(started.length).toBeGreaterThan(2);
+      if (moment !== 'starting redis') expect(started.length).toBeGreaterThan(2);
       const { code } = await program.stop('SIGINT');
       expect(program.words).toContain('ended by SIGINT');
       expect(code).toBe(1);
@@ -53,13 +63,14 @@ await describeLive('the demo, live', () => {
   );
 });
 
+/** Root, but not allowed to load BPF programs. */
+const WITHOUT_EBPF = ['setpriv', '--bounding-set', '-bpf,-perfmon,-sys_admin'];
+
 /** All that the demo puts into temporary folders goes into this one. */
-function startDemo(folder: Folder, ...args: string[]): { program: Program; text: Promise<string> } {
+function startDemo(folder: Folder, args: readonly string[] = [], prefix: readonly string[] = []) {
   const env = { ...process.env, TMPDIR: folder.path };
-  const program = new Program('the demo', process.execPath, [MAIN, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env,
-  });
+  const [command, ...rest] = [...prefix, process.execPath, MAIN, ...args];
+  const program = new Program('the demo', command!, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const output = program.child.stdout!.setEncoding('utf8');
   return { program, text: output.toArray().then((parts) => parts.join('')) };
 }

@@ -60,7 +60,9 @@ describe('decodeAttributes', () => {
   });
 
   test('bytes that are no UTF-8 become U+FFFD, a byte order mark stays', () => {
-    expect(decode([{ id: 1, value: new Uint8Array([0x61, 0xff, 0xc3]) }]).into).toEqual({ 'a.string': 'a\ufffd\ufffd' });
+    expect(decode([{ id: 1, value: new Uint8Array([0x61, 0xff, 0xc3]) }]).into).toEqual({
+      'a.string': 'a\ufffd\ufffd',
+    });
     expect(decode([{ id: 1, value: '\ufeffx' }]).into).toEqual({ 'a.string': '\ufeffx' });
     expect(decode([{ id: 1, value: '' }]).into).toEqual({ 'a.string': '' });
   });

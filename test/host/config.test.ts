@@ -27,9 +27,15 @@ describe('ports', () => {
 
   test('ranges are inclusive', () => {
     const ranges = parsePorts('80,8000-9000');
-    expect([79, 80, 81, 7999, 8000, 9000, 9001].map((port) => includesPort(ranges, port))).toEqual(
-      [false, true, false, false, true, true, false],
-    );
+    expect([79, 80, 81, 7999, 8000, 9000, 9001].map((port) => includesPort(ranges, port))).toEqual([
+      false,
+      true,
+      false,
+      false,
+      true,
+      true,
+      false,
+    ]);
   });
 });
 

@@ -17,7 +17,8 @@ function read(...records: Uint8Array[]): unknown[] {
   return events;
 }
 
-const exec = (tgid: number, path: string) => createRecord({ kind: KIND_EXEC, slot: 0, tgid, payload: Buffer.from(path) });
+const exec = (tgid: number, path: string) =>
+  createRecord({ kind: KIND_EXEC, slot: 0, tgid, payload: Buffer.from(path) });
 const exit = (tgid: number) => createRecord({ kind: KIND_EXIT, slot: 0, tgid });
 
 describe('ControlReader', () => {

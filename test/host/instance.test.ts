@@ -74,6 +74,7 @@ describe('a module that breaks its contract', () => {
     expect(rig.finish().map(({ attributes }) => attributes['rpc.method'])).toEqual(['one', 'one', 'two']);
     expect(failures).toEqual([]);
     expect(count('slots_grown')).toBe(SLOTS.length - 1);
+    expect(count('connections_refused')).toBe(1);
     expect(count('connections_given_up')).toBe(1);
     expect(ignored).toEqual([2]);
     expectBalanced(rig);

@@ -26,7 +26,8 @@ class Rig {
     this.pairing.open(0, inSync);
   }
 
-  say(type: number, id: number, timeNs = (this.#now += 1000), flags = 0): void {
+  say(type: number, id: number, timeNs = this.#now, flags = 0): void {
+    this.#now = timeNs + 1000;
     this.pairing.message(0, type, flags, messageMemory({ type, flags, status: id, first: timeNs }), 0);
     this.expectBalanced();
   }

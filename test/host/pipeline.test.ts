@@ -14,6 +14,9 @@ beforeAll(async () => {
   shipped = await loadParsers();
 }, 120_000);
 
+/** Lines that make the line module say GIVE_UP and UPGRADE. */
+const GIVES_UP = '!x\n';
+const UPGRADES = '!v\n';
 const REQUEST = 'GET /items?id=1 HTTP/1.1\r\nHost: shop.example\r\n\r\n';
 const RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
 
@@ -177,7 +180,7 @@ describe('the life of a connection', () => {
     expectBalanced(rig);
   });
 
-  test.each(['!x\n', '!v\n'])('given up (%s): counted and ignored, what came before is kept', (command) => {
+  test.each([GIVES_UP, UPGRADES])('given up (%s): identified anew, what came before is kept', (command) => {
     const rig = createRig([line]);
     const talk = new Conversation(rig.source, 0, { cookie: 42 });
     talk.ask('Q one\n', 1);
@@ -185,8 +188,27 @@ describe('the life of a connection', () => {
     talk.ask(command, 3);
     rig.run();
     talk.ask('Q two\n', 4);
-    expect(rig.finish()).toHaveLength(1);
+    talk.answer('A two\n', 5);
+    const isUpgrade = command === UPGRADES;
+    expect(rig.finish()).toHaveLength(isUpgrade ? 1 : 2);
+    expect(rig.ignored).toEqual(isUpgrade ? [42] : []);
+    expect(rig.count('connections_given_up')).toBe(isUpgrade ? 1 : 0);
+    expect(rig.count('connections_reidentified')).toBe(isUpgrade ? 0 : 1);
+    expectBalanced(rig);
+  });
+
+  test('given up again and again: ignored in the end', () => {
+    const rig = createRig([line]);
+    const talk = new Conversation(rig.source, 0, { cookie: 42 });
+    for (let time = 1; time <= 9; time += 3) {
+      talk.ask('Q one\n', time);
+      talk.answer('A one\n', time + 1);
+      talk.ask(GIVES_UP, time + 2);
+      rig.run();
+    }
+    rig.finish();
     expect(rig.ignored).toEqual([42]);
+    expect(rig.count('connections_reidentified')).toBe(2);
     expect(rig.count('connections_given_up')).toBe(1);
     expectBalanced(rig);
   });

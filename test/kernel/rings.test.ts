@@ -100,6 +100,7 @@ describeKernel('Capture', () => {
     const calls: ((capture: Capture) => unknown)[] = [
       (it) => it.close(),
       (it) => it.attach(),
+      (it) => it.detach(),
       (it) => it.ringFd(0),
       (it) => it.controlFd(),
       (it) => it.counters(),
@@ -120,6 +121,18 @@ describeKernel('Capture', () => {
     expect(() => capture.selectPorts(wrong([1, 2]))).toThrow(failure('ERR_INVALID_ARG_TYPE'));
     expect(() => capture.attach()).toThrow(failure('EALREADY'));
     expect(Object.keys(capture.counters())).toEqual([...KERNEL_COUNTERS]);
+  });
+
+  it('captures nothing after detach, and what was captured can still be drained', async () => {
+    using session = new Session();
+    const child = startTraffic();
+    session.capture.selectProcess(child.pid, true);
+    await child.ask(`open ${await child.ask('listen')}`);
+    await child.ask('send before');
+    session.capture.detach();
+    await child.ask('send after');
+    expect(session.records().map((record) => record.payload.toString())).toEqual(Array(4).fill('before'));
+    await child.end();
   });
 
   it('works twice at once, each for itself', async () => {

@@ -244,6 +244,22 @@ describeKernel('socket calls', () => {
     expectWhole(mapped.clientOut, mapped.serverIn);
   });
 
+  it('counts sockets that are not TCP and takes nothing of them', async () => {
+    const { records, counters } = await run('other-sockets');
+    expect(records).toEqual([]);
+    // Two of UDP, two of Unix sockets, and the line on stdin: Node gives its children socket pairs.
+    expect(counters.filtered_socket).toBe(5);
+  });
+
+  it('does not select a process by the port of a UDP socket', async () => {
+    using session = new Session();
+    session.capture.selectPorts([[34567, 34567]]);
+    const child = new Child(program, ['other-sockets']);
+    child.tell('go');
+    expect(await child.end()).toBe(0);
+    expect(session.capture.counters().filtered_socket).toBe(0);
+  });
+
   it('gives every connection one CLOSE, after its data', async () => {
     const { records } = await run('many-connections');
     const data = new Set(records.filter((record) => record.kind === KIND_DATA).map((record) => record.connection));

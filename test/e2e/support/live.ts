@@ -7,14 +7,17 @@ import { AgentProcess, AgentRefused } from '../../../examples/demo/agent.ts';
 
 /** `describe` for tests that capture from the kernel. Awaits one trial start of the agent. */
 export async function describeLive(title: string, body: () => void): Promise<void> {
-  const refusal = await refusalOfKernel();
-  if (refusal === undefined) describe(title, body);
-  else if (process.env.CI === 'true') throw new Error(`CI=true, but nothing can be captured here: ${refusal}`);
+  refusal ??= refusalOfKernel();
+  const words = await refusal;
+  if (words === undefined) describe(title, body);
+  else if (process.env.CI === 'true') throw new Error(`CI=true, but nothing can be captured here: ${words}`);
   else {
-    process.stderr.write(`\nSKIPPED ${title}: this kernel refuses eBPF.\n${refusal}\n\n`);
-    describe.skip(`${title} (the kernel refuses eBPF)`, body);
+    process.stderr.write(`\nSKIPPED ${title}: eBPF is refused here.\n${words}\n\n`);
+    describe.skip(`${title} (eBPF is refused)`, body);
   }
 }
+
+let refusal: Promise<string | undefined> | undefined;
 
 async function refusalOfKernel(): Promise<string | undefined> {
   try {

@@ -85,6 +85,7 @@ static const struct scenario {
 	{"fault", run_fault, AF_INET, AF_INET},
 	{"uring", run_uring, AF_INET, AF_INET},
 	{"many-connections", run_many_connections, AF_INET, AF_INET},
+	{"other-sockets", run_other_sockets, AF_INET, AF_INET},
 	{"ipv6", run_bytes, AF_INET6, AF_INET6},
 	{"mapped", run_bytes, AF_INET6, AF_INET},
 };

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #define REFUSED 77 /* exit code: the kernel does not allow what the scenario is about */
+#define OTHER_PORT 34567
 #define check(call) checked((call), #call)
 
 extern int client, server;
@@ -36,3 +37,4 @@ void run_inherited(void);
 void run_fault(void);
 void run_uring(void);
 void run_many_connections(void);
+void run_other_sockets(void);

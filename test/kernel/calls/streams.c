@@ -135,6 +135,21 @@ void run_fault(void)
 	check(-pthread_join(thread, NULL));
 }
 
+/* Sockets that are not TCP; the UDP one has the local port the test selects. */
+void run_other_sockets(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int ends[2], udp = check(socket(AF_INET, SOCK_DGRAM, 0));
+
+	address.sin_port = htons(OTHER_PORT);
+	check(bind(udp, (struct sockaddr *)&address, sizeof(address)));
+	check(sendto(udp, "udp", 3, 0, (struct sockaddr *)&address, sizeof(address)));
+	check(recv(udp, buffer, 64, 0));
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	check(write(ends[0], "unix", 4));
+	check(read(ends[1], buffer, 64));
+}
+
 void run_many_connections(void)
 {
 	for (int i = 0; i < 50; i++) {
