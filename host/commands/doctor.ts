@@ -4,8 +4,11 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
+import { instantiateSync } from '@assemblyscript/loader';
 import type { FeatureProbe } from '../../native/index.d.ts';
+import { ABI_MAJOR } from '../../parsers/sdk/abi.ts';
 import { addon, readBpfObject, readLadderObject } from '../kernel/addon.ts';
+import type { ParserModule } from '../pipeline.ts';
 import { NEEDED_CAPABILITIES } from '../self/privileges.ts';
 import { loadModules, shippedModuleFolder } from '../wasm/load.ts';
 
@@ -117,20 +120,32 @@ function finding({ name, ok, code, detail }: FeatureProbe, needed: boolean): Fin
 function remedyFor(code: string | undefined): string {
   if (code === 'EPERM' || code === 'EACCES')
     return 'Run as root or with CAP_BPF and CAP_PERFMON; check lockdown above.';
+  if (code === 'ENOENT' && !existsSync('/sys/kernel/tracing/events')) {
+    return 'Mount tracefs: mount -t tracefs tracefs /sys/kernel/tracing';
+  }
   if (code === 'ENOENT' || code === 'ESRCH') return 'This kernel does not have the hook: a newer one is needed.';
   return 'The kernel refused it; its words are above. Please report them with the kernel version.';
 }
 
 function parsers(): Finding[] {
   try {
-    return loadModules(shippedModuleFolder()).map(({ manifest }) => ({
-      ok: true,
-      needed: true,
-      what: `${manifest.name} ${manifest.version}: ${manifest.protocols.map(({ name }) => name).join(', ')}`,
-    }));
+    return loadModules(shippedModuleFolder()).map(parser);
   } catch (error) {
     return [{ ok: false, needed: true, what: 'parser modules', detail: (error as Error).message }];
   }
+}
+
+/** Starts the module and asks it which ABI it speaks: our own, so AssemblyScript's loader may run it. */
+function parser({ manifest, module }: ParserModule): Finding {
+  const { exports } = instantiateSync<{ abi_version(): number }>(module);
+  const spoken = exports.abi_version() >>> 16;
+  return {
+    ok: spoken === ABI_MAJOR,
+    needed: true,
+    what: `${manifest.name} ${manifest.version}: ${manifest.protocols.map(({ name }) => name).join(', ')}`,
+    detail: `speaks ABI ${spoken}, this host speaks ${ABI_MAJOR}`,
+    remedy: 'Build it anew: npm run build.',
+  };
 }
 
 function readOr(path: string, otherwise: string): string {
