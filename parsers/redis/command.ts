@@ -1,6 +1,6 @@
 /**
- * What a command name means to this parser: which commands change how later messages are read, which have a
- * subcommand that belongs to the operation's name, and which names are known at all.
+ * What a command name means to this parser: which commands change how later messages are read, and which have a
+ * subcommand that belongs to the operation's name.
  * https://redis.io/docs/latest/commands/
  */
 import { toLower } from '../sdk/bytes';
@@ -119,40 +119,4 @@ export function isName(text: usize, length: u32): bool {
 export function isNameByte(byte: u32): bool {
   if ((byte | 0x20) - 0x61 < 26 || byte - 0x30 < 10) return true;
   return byte == 0x2e || byte == 0x5f || byte == 0x2d || byte == 0x7c;
-}
-
-/**
- * Commands that identify a stream of inline requests, which nothing else about them does. Each list is one literal:
- * joining strings would need a heap.
- */
-const A_TO_G =
-  ' APPEND AUTH BGSAVE BLPOP BRPOP CLIENT CLUSTER COMMAND CONFIG COPY DBSIZE DECR DECRBY DEL DISCARD ECHO EVAL EVALSHA EXEC EXISTS EXPIRE EXPIREAT FLUSHALL FLUSHDB GEOADD GET GETDEL GETEX GETRANGE GETSET ';
-const H_TO_L =
-  ' HDEL HELLO HEXISTS HGET HGETALL HINCRBY HKEYS HLEN HMGET HMSET HSCAN HSET HSETNX HVALS INCR INCRBY INCRBYFLOAT INFO KEYS LASTSAVE LINDEX LINSERT LLEN LMOVE LPOP LPUSH LPUSHX LRANGE LREM LSET LTRIM ';
-const M_TO_R =
-  ' MEMORY MGET MONITOR MSET MSETNX MULTI OBJECT PERSIST PEXPIRE PFADD PFCOUNT PFMERGE PING PSETEX PSUBSCRIBE PTTL PUBLISH PUBSUB PUNSUBSCRIBE QUIT RANDOMKEY READONLY RENAME RENAMENX RESET ROLE RPOP RPOPLPUSH RPUSH RPUSHX ';
-const S_TO_T =
-  ' SADD SAVE SCAN SCARD SCRIPT SDIFF SELECT SET SETBIT SETEX SETNX SETRANGE SINTER SISMEMBER SLOWLOG SMEMBERS SMOVE SORT SPOP SPUBLISH SRANDMEMBER SREM SSCAN SSUBSCRIBE STRLEN SUBSCRIBE SUNION SUNSUBSCRIBE SWAPDB TIME TOUCH TTL TYPE ';
-const U_TO_Z =
-  ' UNLINK UNSUBSCRIBE UNWATCH WAIT WATCH XACK XADD XDEL XGROUP XINFO XLEN XPENDING XRANGE XREAD XREADGROUP XTRIM ZADD ZCARD ZCOUNT ZINCRBY ZPOPMAX ZPOPMIN ZRANGE ZRANGEBYSCORE ZRANK ZREM ZREVRANGE ZSCAN ZSCORE ';
-
-/** Whether the bytes name a common command. For identification only: it walks the lists. */
-export function isKnown(text: usize, length: u32): bool {
-  if (isListed(text, length, A_TO_G) || isListed(text, length, H_TO_L) || isListed(text, length, M_TO_R)) return true;
-  return isListed(text, length, S_TO_T) || isListed(text, length, U_TO_Z);
-}
-
-function isListed(text: usize, length: u32, list: string): bool {
-  const units = changetype<usize>(list);
-  let matched: u32 = 0;
-  let live = false;
-  for (let i: i32 = 0; i < list.length; i++) {
-    const unit = <u32>load<u16>(units + (i << 1));
-    if (unit == 0x20) {
-      if (live && matched == length) return true;
-      live = true;
-      matched = 0;
-    } else if (live) live = matched < length && unit == toUpper(load<u8>(text + matched++));
-  }
-  return false;
 }
