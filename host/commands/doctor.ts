@@ -118,6 +118,9 @@ function finding({ name, ok, code, detail }: FeatureProbe, needed: boolean): Fin
 }
 
 function remedyFor(code: string | undefined): string {
+  if (code === 'EPERM' && process.geteuid?.() === 0) {
+    return 'Refused even to root: the kernel is built without it, or locked down (see above).';
+  }
   if (code === 'EPERM' || code === 'EACCES')
     return 'Run as root or with CAP_BPF and CAP_PERFMON; check lockdown above.';
   if (code === 'ENOENT' && !existsSync('/sys/kernel/tracing/events')) {
