@@ -59,7 +59,11 @@ install_modules() {
 	stamp=node_modules/.spanwire-lock
 	if [ -e "$stamp" ] && cmp -s package-lock.json "$stamp"; then return 0; fi
 	say "installing npm packages"
-	npm ci --no-audit --no-fund --loglevel=error >&2
+	npm ci --no-audit --no-fund --loglevel=error >&2 || {
+		# A run that was cut off leaves a tree that npm cannot always remove.
+		rm -rf node_modules
+		npm ci --no-audit --no-fund --loglevel=error >&2
+	}
 	cp package-lock.json "$stamp"
 }
 

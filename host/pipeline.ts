@@ -12,7 +12,7 @@
  *
  * Everything runs on one thread, pulled by `poll`; nothing waits and nothing is called back later.
  */
-import { Connections, FREE, IGNORED } from './conn/connections.ts';
+import { Connections, FREE, IGNORED, type ProcessFacts } from './conn/connections.ts';
 import { Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
@@ -24,7 +24,6 @@ import type { SealedBatch } from './spans/batch.ts';
 import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
-import type { Resource } from './spans/span.ts';
 import { ParserInstance } from './wasm/instance.ts';
 import type { Manifest } from './wasm/manifest.ts';
 
@@ -37,8 +36,7 @@ export interface PipelineOptions {
   readonly modules: readonly ParserModule[];
   readonly counters: Counters;
   readonly log: Log;
-  /** What the spans of a process share; called once per connection, cached by the callee. */
-  readonly resourceOf: (tgid: number) => Resource;
+  readonly processes: ProcessFacts;
   /** Names of opt-in attributes to report. */
   readonly optIn: ReadonlySet<string>;
   readonly batchSpans: number;
@@ -85,7 +83,7 @@ export class Pipeline {
     this.#source = source;
     this.#options = options;
     this.#counters = counters;
-    this.connections = new Connections(options.resourceOf);
+    this.connections = new Connections(options.processes);
     const protocols = new ProtocolTable();
     const firstProtocol = modules.map(({ manifest }) => protocols.add(manifest, options.optIn));
     const messages = new Messages({ messages: WAITING_MESSAGES_MAX, attributeBytes: WAITING_ATTRIBUTE_BYTES_MAX });

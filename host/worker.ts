@@ -53,7 +53,7 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
     modules: input.modules,
     counters,
     log,
-    resourceOf: (tgid) => processes.resourceOf(tgid),
+    processes,
     optIn: new Set(config.attributes),
     batchSpans: config.batch,
     batchMs: config.batchTimeout,

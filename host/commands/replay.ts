@@ -31,7 +31,7 @@ export async function replayFiles(files: readonly string[], config: Config): Pro
             modules,
             counters,
             log,
-            resourceOf: (tgid) => processes.resourceOf(tgid),
+            processes,
             optIn: new Set(config.attributes),
             batchSpans: config.batch,
             batchMs: config.batchTimeout,

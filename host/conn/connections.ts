@@ -34,6 +34,14 @@ export const ROLE_SERVER = 2;
 const ADDRESS_BYTES = 32;
 const FIRST_CONNECTIONS = 256;
 
+/** What the table asks about the process that owns a socket; cached by whoever answers. */
+export interface ProcessFacts {
+  /** What all spans of the process share. */
+  resourceOf(tgid: number): Resource;
+  /** Whether the process's network has a listener on this port: its connections from there are accepted ones. */
+  listensOn?(tgid: number, port: number): boolean | undefined;
+}
+
 export class Connections {
   state = new Uint8Array(FIRST_CONNECTIONS);
   role = new Uint8Array(FIRST_CONNECTIONS);
@@ -61,10 +69,10 @@ export class Connections {
   /** Connections that are not FREE. */
   open = 0;
   readonly #endpoints: (Endpoint | undefined)[] = [];
-  readonly #resourceOf: (tgid: number) => Resource;
+  readonly #processes: ProcessFacts;
 
-  constructor(resourceOf: (tgid: number) => Resource) {
-    this.#resourceOf = resourceOf;
+  constructor(processes: ProcessFacts) {
+    this.#processes = processes;
   }
 
   get capacity(): number {
@@ -75,12 +83,8 @@ export class Connections {
   begin(connection: number, u32: Uint32Array, u16: Uint16Array, u8: Uint8Array, at: number): void {
     this.#reserve(connection);
     const flags = u16[(at + RECORD.flags) >>> 1]!;
-    const role =
-      (flags & FLAG_ROLE_SERVER) !== 0 ? ROLE_SERVER : (flags & FLAG_ROLE_CLIENT) !== 0 ? ROLE_CLIENT : ROLE_UNKNOWN;
     this.open++;
     this.state[connection] = IDENTIFYING;
-    this.role[connection] = role;
-    this.clientDirection[connection] = role === ROLE_CLIENT ? DIRECTION_OUT : DIRECTION_IN;
     this.midStream[connection] = (flags & FLAG_ORIGIN_KNOWN) !== 0 ? 0 : 1;
     this.givenUp[connection] = 0;
     this.parser[connection] = -1;
@@ -92,11 +96,14 @@ export class Connections {
     this.localPort[connection] = u16[(at + RECORD.localPort) >>> 1]!;
     this.remotePort[connection] = u16[(at + RECORD.remotePort) >>> 1]!;
     this.family[connection] = u8[at + RECORD.family]!;
+    const role = handshakeRole(flags) || this.#guessRole(connection);
+    this.role[connection] = role;
+    this.clientDirection[connection] = role === ROLE_CLIENT ? DIRECTION_OUT : DIRECTION_IN;
     for (let i = 0; i < ADDRESS_BYTES; i++) {
       this.addresses[connection * ADDRESS_BYTES + i] = u8[at + RECORD.local + i]!;
     }
     // Asked for now, while the process is surely alive; the answer is cached per process.
-    this.#resourceOf(this.tgid[connection]!);
+    this.#processes.resourceOf(this.tgid[connection]!);
   }
 
   free(connection: number): void {
@@ -111,7 +118,7 @@ export class Connections {
     const at = connection * ADDRESS_BYTES;
     const family = this.family[connection]!;
     const endpoint = {
-      resource: this.#resourceOf(this.tgid[connection]!),
+      resource: this.#processes.resourceOf(this.tgid[connection]!),
       localAddress: addressText(this.addresses.subarray(at, at + 16), family),
       localPort: this.localPort[connection]!,
       remoteAddress: addressText(this.addresses.subarray(at + 16, at + 32), family),
@@ -124,6 +131,12 @@ export class Connections {
   /** True when the socket's owner is the server of the conversation. */
   isServer(connection: number): boolean {
     return this.clientDirection[connection] === DIRECTION_IN;
+  }
+
+  /** Of a connection older than the agent: an accepted one has the port of a listener. */
+  #guessRole(connection: number): number {
+    const listens = this.#processes.listensOn?.(this.tgid[connection]!, this.localPort[connection]!);
+    return listens === undefined ? ROLE_UNKNOWN : listens ? ROLE_SERVER : ROLE_CLIENT;
   }
 
   #reserve(connection: number): void {
@@ -147,4 +160,9 @@ export class Connections {
     this.addresses = grown(this.addresses, size * ADDRESS_BYTES);
     this.lastSecond = grown(this.lastSecond, size);
   }
+}
+
+function handshakeRole(flags: number): number {
+  if ((flags & FLAG_ROLE_SERVER) !== 0) return ROLE_SERVER;
+  return (flags & FLAG_ROLE_CLIENT) !== 0 ? ROLE_CLIENT : ROLE_UNKNOWN;
 }

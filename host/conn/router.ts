@@ -280,6 +280,8 @@ export class Router implements ChunkSink, OutputConsumer {
   #identifyAgain(connection: number): void {
     const c = this.#connections;
     if (c.state[connection] !== PARSED) return;
+    // Pairs still on trial were read by a parser that has lost its way: this end confirms none of them.
+    this.#pairing.desync(connection);
     if (c.givenUp[connection]! >= IDENTIFY_AGAIN_MAX) {
       this.#abandon(connection);
       return;

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type Executable, executableOf } from './processes.ts';
 
-export interface ProcessFacts {
+export interface RunningProcess {
   readonly tgid: number;
   readonly parent: number;
   readonly executable: Executable;
@@ -14,8 +14,8 @@ export interface ProcessFacts {
 
 const TCP_LISTEN = '0A';
 
-export function listProcesses(): ProcessFacts[] {
-  const all: ProcessFacts[] = [];
+export function listProcesses(): RunningProcess[] {
+  const all: RunningProcess[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const tgid = Number(name);
@@ -30,15 +30,31 @@ export function listProcesses(): ProcessFacts[] {
 export function listeningPorts(tgid: number): number[] {
   const inodes = socketInodes(tgid);
   if (inodes.size === 0) return [];
-  const ports = new Set<number>();
-  for (const table of ['tcp', 'tcp6']) {
-    for (const line of readLines(`/proc/${tgid}/net/${table}`).slice(1)) {
-      const fields = line.trim().split(/\s+/);
-      if (fields[3] !== TCP_LISTEN || !inodes.has(fields[9] ?? '')) continue;
-      ports.add(Number.parseInt(fields[1]!.slice(fields[1]!.lastIndexOf(':') + 1), 16));
-    }
-  }
-  return [...ports];
+  return readListeners(tgid)
+    .filter(({ inode }) => inodes.has(inode))
+    .map(({ port }) => port);
+}
+
+/** Ports that anyone listens on in the network namespace of a process. */
+export function portsListenedOn(tgid: number): ReadonlySet<number> {
+  return new Set(readListeners(tgid).map(({ port }) => port));
+}
+
+interface Listener {
+  readonly port: number;
+  readonly inode: string;
+}
+
+/** The listening sockets of a network namespace, TCP over IPv4 and IPv6. */
+function readListeners(tgid: number): Listener[] {
+  return ['tcp', 'tcp6']
+    .flatMap((table) => readLines(`/proc/${tgid}/net/${table}`).slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[3] === TCP_LISTEN)
+    .map(([, local = '', , , , , , , , inode = '']) => ({
+      port: Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16),
+      inode,
+    }));
 }
 
 /** Field 4 of /proc/PID/stat; the name in field 2 may hold spaces and parentheses. */

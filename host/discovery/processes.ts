@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Attributes, Resource } from '../spans/span.ts';
 import { VERSION } from '../version.ts';
+import { portsListenedOn } from './proc.ts';
 
 /** Ended processes are remembered this long: their last spans are still on the way. */
 const LINGER_MS = 10_000;
@@ -24,6 +25,8 @@ export class Processes {
   readonly #byTgid = new Map<number, Resource>();
   /** Program of each process that was seen to start: for those that are gone before /proc is read. */
   readonly #started = new Map<number, string>();
+  /** Ports listened on around a process, when first asked: asked only for connections older than the agent. */
+  readonly #listeners = new Map<number, ReadonlySet<number>>();
   readonly #options: ResourceOptions;
   readonly #host = hostname();
 
@@ -37,6 +40,17 @@ export class Processes {
     const resource = { attributes: this.#describe(tgid) };
     this.#byTgid.set(tgid, resource);
     return resource;
+  }
+
+  /** Undefined where nobody can know: the process is gone, or there is none (replay). */
+  listensOn(tgid: number, port: number): boolean | undefined {
+    if (tgid === 0) return undefined;
+    let ports = this.#listeners.get(tgid);
+    if (ports === undefined) {
+      ports = portsListenedOn(tgid);
+      this.#listeners.set(tgid, ports);
+    }
+    return ports.size === 0 ? undefined : ports.has(port);
   }
 
   /**
@@ -56,6 +70,7 @@ export class Processes {
 
   /** The process ended; its number may come again. */
   ended(tgid: number): void {
+    this.#listeners.delete(tgid);
     const resource = this.#byTgid.get(tgid);
     const path = this.#started.get(tgid);
     if (resource === undefined && path === undefined) return;

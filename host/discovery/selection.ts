@@ -7,7 +7,7 @@ import { basename, matchesGlob } from 'node:path';
 import type { Capture } from '../../native/index.d.ts';
 import type { Log } from '../self/log.ts';
 import { includesPort, type PortRange } from './ports.ts';
-import { listeningPorts, listProcesses, type ProcessFacts } from './proc.ts';
+import { listeningPorts, listProcesses, type RunningProcess } from './proc.ts';
 import type { Executable } from './processes.ts';
 
 export interface SelectionRules {
@@ -64,7 +64,7 @@ export class Selection {
     if (tgid !== this.#ownTgid && this.#matchesExecutable(executable)) this.#select(tgid, 'exec');
   }
 
-  #matches({ tgid, executable }: ProcessFacts): boolean {
+  #matches({ tgid, executable }: RunningProcess): boolean {
     if (this.#rules.pids.includes(tgid) || this.#matchesExecutable(executable)) return true;
     return this.#rules.ports.length > 0 && listeningPorts(tgid).some((port) => includesPort(this.#rules.ports, port));
   }
@@ -79,7 +79,7 @@ export class Selection {
   }
 }
 
-function addDescendants(chosen: Set<number>, processes: readonly ProcessFacts[]): void {
+function addDescendants(chosen: Set<number>, processes: readonly RunningProcess[]): void {
   for (let before = -1; before !== chosen.size; ) {
     before = chosen.size;
     for (const { tgid, parent } of processes) if (chosen.has(parent)) chosen.add(tgid);

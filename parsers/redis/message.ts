@@ -13,8 +13,10 @@ import {
   DB_RESPONSE_STATUS_CODE,
   ERROR_TYPE,
   NETWORK_PROTOCOL_VERSION,
+  REDIS_REPLY_TYPE,
 } from './attributes';
 import { Half } from './frame';
+import { replyType } from './reply-type';
 import { Connection, OPERATION_MAX, UNKNOWN } from './state';
 
 /** Placeholders written out; what a command has beyond them is `...`. */
@@ -58,6 +60,8 @@ export function writeResponse(
   const message = Message.open(c.slot, RESPONSE);
   place(message, half, now, end);
   message.flag(flags);
+  const type = replyType(half.top);
+  message.string(REDIS_REPLY_TYPE, type + 1, load<u8>(type));
   writeConnection(message, c);
   if (codeLength > 0) {
     message.string(DB_RESPONSE_STATUS_CODE, code, codeLength);

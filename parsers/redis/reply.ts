@@ -11,6 +11,7 @@
 import { FROM_CLIENT, MESSAGE_ERROR, MESSAGE_PARTIAL, MESSAGE_PUSH } from '../sdk/abi';
 import { isDigit } from '../sdk/bytes';
 import { DISCARD, EXEC, HELLO, is, isNameByte, MONITOR, NAME_MAX, RESET, SELECT, SUBSCRIBE } from './command';
+import { doubtReply, isCommand } from './doubt';
 import {
   AGGREGATE,
   ARRAY,
@@ -47,6 +48,8 @@ const UNSEEN: u32 = 0;
 const DATA: u32 = 1;
 const CHANNEL_MESSAGE: u32 = 2;
 const CONFIRMATION: u32 = 3;
+/** The name of a command, while it is in doubt who asks. */
+const COMMAND: u32 = 4;
 
 /** Reads one thing at `at`; `offset` is its place in the stream. Returns the address behind it. */
 export function readReply(c: Connection, half: Half, at: usize, end: usize, offset: u64, now: u64): usize {
@@ -105,11 +108,17 @@ function takeValue(c: Connection, half: Half): void {
     return;
   }
   if (half.top == 0) half.top = <u8>(count == NULL ? NULL_LINE : typeByte);
-  else if (half.index == UNSEEN) half.index = mayBePush(c, half.top) ? kindOfPush(c) : DATA;
+  else if (half.index == UNSEEN) half.index = kindOfFirst(c, half.top);
   half.remaining--;
 }
 
-/** Only then is the first element of an aggregate worth a look. */
+/** What the first element of an aggregate says of it. */
+function kindOfFirst(c: Connection, top: u32): u32 {
+  const kind = mayBePush(c, top) ? kindOfPush(c) : DATA;
+  return kind == DATA && c.doubt != 0 && isCommand(c) ? COMMAND : kind;
+}
+
+/** Only then may an aggregate come unasked. */
 function mayBePush(c: Connection, top: u32): bool {
   if (top == PUSH) return true;
   if (top != ARRAY) return false;
@@ -136,6 +145,7 @@ function kindOfPush(c: Connection): u32 {
 /** The whole reply is read; `typeByte`, `text` and so on still show its last value. */
 function finishReply(c: Connection, half: Half, now: u64, end: u64): void {
   half.trial = 0;
+  if (c.doubt != 0 && !doubtReply(c, half, half.index == COMMAND)) return;
   if (c.aligned == 0 && half.top == SIMPLE && isReplicationReply()) {
     c.giveUp();
     return;

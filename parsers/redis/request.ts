@@ -24,6 +24,7 @@ import {
   RESET,
   SELECT,
 } from './command';
+import { doubtName } from './doubt';
 import {
   AGGREGATE,
   ARRAY,
@@ -77,8 +78,8 @@ function readValue(c: Connection, half: Half, at: usize, end: usize, offset: u64
   if (found == INVALID) return lostSync(c, half, false);
   const after = offset + (position - at);
   if (found == AGGREGATE) return beginArguments(c, half);
-  if (half.remaining == 0) return isReply(typeByte) ? lostSync(c, half, true) : inlineRequest(c, half, now, after);
-  if (typeByte != BULK || count == NULL) return lostSync(c, half, true);
+  if (half.remaining == 0) return isReply(typeByte) ? noRequest(c, half) : inlineRequest(c, half, now, after);
+  if (typeByte != BULK || count == NULL) return noRequest(c, half);
   if (half.index < 3) readArgument(c, half.index, text, count);
   half.index++;
   half.body += count;
@@ -86,6 +87,13 @@ function readValue(c: Connection, half: Half, at: usize, end: usize, offset: u64
   const rest = c.kind == PLAIN || half.index > 2 ? passArguments(half, end) : position;
   if (half.remaining == 0) finishRequest(c, half, now, after + (rest - position));
   return rest;
+}
+
+/** A value of RESP that no request has here: while it is in doubt who asks, a reply. */
+function noRequest(c: Connection, half: Half): usize {
+  if (c.doubt == 0) return lostSync(c, half, true);
+  c.giveUp();
+  return position;
 }
 
 function lostSync(c: Connection, half: Half, atStart: bool): usize {
@@ -110,7 +118,7 @@ function beginRequest(c: Connection, half: Half, offset: u64, now: u64): void {
 }
 
 function beginArguments(c: Connection, half: Half): usize {
-  if (half.remaining != 0 || typeByte != ARRAY) return lostSync(c, half, true);
+  if (half.remaining != 0 || typeByte != ARRAY) return noRequest(c, half);
   // An empty request is legal and has no reply.
   half.remaining = count == NULL ? 0 : count;
   return position;
@@ -141,6 +149,7 @@ function whatIsLost(kind: u8, index: u32): u8 {
 }
 
 function readName(c: Connection, from: usize, length: u32): void {
+  if (c.doubt != 0) doubtName(c, from, length);
   if (!isName(from, length)) return;
   appendUpper(c, from, length);
   c.kind = kindOf(c.operation, length);
@@ -242,7 +251,7 @@ function inlineRequest(c: Connection, half: Half, now: u64, end: u64): usize {
     half.index++;
     at = skipBlank(at, last);
   }
-  if (c.operationLength == 0) return lostSync(c, half, true);
+  if (c.operationLength == 0 || c.found != 0) return lostSync(c, half, true);
   finishRequest(c, half, now, end);
   return place;
 }

@@ -100,6 +100,7 @@ function continueCandidate(c: Connection, half: Half, at: usize): usize {
 function found(c: Connection, half: Half): void {
   half.searching = 0;
   c.searched = 0;
+  c.found = 1;
   // Responses reported before it belong to requests that were not seen.
   if ((c.reported & REPORTED_RESPONSE) != 0) c.desync(LOST_BYTES);
 }

@@ -18,6 +18,8 @@ const OPERATION_AREA: u32 = 72;
 const EXPECTED_MAX: u32 = 12;
 /** Invalid bytes found this often, without a whole request in between: it is no RESP after all. */
 const FAILURES_MAX: u8 = 8;
+/** Replies after which the host's belief of who the client is stands, when none has said anything against it. */
+const DOUBT_MAX: u8 = 64;
 /** Bytes of one direction searched in vain before the connection is given up. */
 const SEARCH_MAX: u32 = 16 * 1024 * 1024;
 
@@ -66,6 +68,12 @@ export class Connection extends SlotHeader {
   lost: u8;
   expectedFirst: u8;
   expectedCount: u8;
+  /** Replies for which it may still turn out that the server is the client (doubt.ts); 0 when it is certain. */
+  doubt: u8;
+  /** In doubt: the client's last request had the name of a command. */
+  asked: u8;
+  /** The client was found in the middle of its stream, by an array: it sends no inline requests. */
+  found: u8;
   database: i32;
   /** What a SELECT inside MULTI will set once EXEC comes through. */
   queuedDatabase: i32;
@@ -99,6 +107,7 @@ export class Connection extends SlotHeader {
   open(flags: u32): void {
     const known = (flags & OPEN_MID_STREAM) == 0;
     this.aligned = known ? 1 : 0;
+    this.doubt = known ? 0 : DOUBT_MAX;
     this.database = known ? 0 : UNKNOWN;
     this.queuedDatabase = UNKNOWN;
     this.lastDirection = 1;

@@ -213,6 +213,46 @@ describe('the life of a connection', () => {
     expectBalanced(rig);
   });
 
+  test('pairs on trial are not confirmed by a parser that gives up', () => {
+    const rig = createRig([line]);
+    const talk = new Conversation(rig.source, 0, { midStream: true });
+    talk.ask('Q one\n', 1);
+    talk.answer('A other\n', 2);
+    talk.ask('!x\n', 3);
+    expect(rig.finish()).toEqual([]);
+    expect(rig.count('pairs_dropped_unconfirmed')).toBe(1);
+    expectBalanced(rig);
+  });
+
+  test.each(['lost', 'not captured'])(
+    'bytes %s while the protocol is unknown: what came before is forgotten',
+    (how) => {
+      const rig = createRig([line]);
+      const talk = new Conversation(rig.source, 0);
+      talk.ask('Q', 1);
+      if (how === 'lost') talk.ask(' one\n', 2, true);
+      else talk.move(0, '', 2, false, 5);
+      talk.ask('Q two\n', 3);
+      talk.answer('A two\n', 4);
+      talk.close(5);
+      expect(rig.finish().map(({ name }) => name)).toEqual(['ask two']);
+      expectBalanced(rig);
+    },
+  );
+
+  test('what was buffered of a connection that ended is not the next one’s', () => {
+    const rig = createRig([line]);
+    const short = new Conversation(rig.source, 0, { cookie: 1 });
+    short.ask('Q', 1);
+    short.close(2);
+    rig.run();
+    const next = new Conversation(rig.source, 0, { cookie: 2 });
+    next.ask('Q two\n', 3);
+    next.answer('A two\n', 4);
+    expect(rig.finish().map(({ name }) => name)).toEqual(['ask two']);
+    expectBalanced(rig);
+  });
+
   test('client and server the other way round than the handshake said', () => {
     const rig = createRig([line]);
     const talk = new Conversation(rig.source, 0);

@@ -34,7 +34,7 @@ export function createRig(modules: readonly ParserModule[], options: Partial<Pip
     modules,
     counters,
     log,
-    resourceOf: (tgid) => ({ attributes: { 'service.name': `service-${tgid}` } }),
+    processes: { resourceOf: (tgid) => ({ attributes: { 'service.name': `service-${tgid}` } }) },
     optIn: new Set(),
     batchSpans: 64,
     batchMs: 0,

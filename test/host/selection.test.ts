@@ -1,7 +1,8 @@
 /** Which processes are selected, told by a capture that only remembers; the processes are real ones. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { once, once } from 'node:events';
+import { type AddressInfo, createServer, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Processes } from '../../host/discovery/processes.ts';
 import { Selection, type SelectionRules, selectsEverything } from '../../host/discovery/selection.ts';
@@ -120,6 +121,18 @@ describe('Processes', () => {
     processes.started(gone, '/opt/short-lived');
     expect(processes.resourceOf(gone)).toBe(resource);
     expect(resource.attributes).toMatchObject({ 'service.name': 'short-lived', 'process.pid': gone });
+  });
+
+  test('a listener makes the connections of its port accepted ones, all others opened ones', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const processes = new Processes({ attributes: {} });
+    expect(processes.listensOn(process.pid, port)).toBe(true);
+    expect(processes.listensOn(process.pid, port === 1 ? 2 : 1)).toBe(false);
+    expect(processes.listensOn(0, port)).toBeUndefined();
+    expect(processes.listensOn(2 ** 22 + 3, port)).toBeUndefined();
+    server.close();
   });
 
   test('processes that start are remembered within bounds', () => {

@@ -19,7 +19,7 @@ type Event =
 class Rig implements ChunkSink {
   readonly events: Event[] = [];
   readonly counters = createCounters();
-  readonly connections = new Connections(() => ({ attributes: {} }));
+  readonly connections = new Connections({ resourceOf: () => ({ attributes: {} }) });
   readonly order: StreamOrder;
   #batch: Uint8Array = new Uint8Array(0);
 
