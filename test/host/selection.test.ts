@@ -1,8 +1,8 @@
 /** Which processes are selected, told by a capture that only remembers; the processes are real ones. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once, once } from 'node:events';
-import { type AddressInfo, createServer, createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Processes } from '../../host/discovery/processes.ts';
 import { Selection, type SelectionRules, selectsEverything } from '../../host/discovery/selection.ts';
