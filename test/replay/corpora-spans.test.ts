@@ -1,11 +1,11 @@
 /**
  * The spans of every capture of the corpora agree with tshark: method, target and status of each HTTP exchange,
- * command and kind of reply of each RESP exchange, in the order of their connection.
+ * command and type of reply of each RESP exchange, in the order of their connection.
  */
 import { describe, expect, it } from 'vitest';
 import { capturesOf, HTTP_CAPTURES, REDIS_CAPTURES } from './corpora.ts';
 import { differences } from './differences.ts';
-import { httpExchange, replaySpans, respExchange } from './span-lines.ts';
+import { httpExchange, REPLY_TYPE, replaySpans, respExchange } from './span-lines.ts';
 import { type Exchange, hasTshark, httpExchanges, respExchanges } from './tshark.ts';
 
 /** tshark knows a protocol by its port: those of the corpora. */
@@ -38,7 +38,7 @@ describe.skipIf(!hasTshark || httpCaptures.length === 0)('spans agree with tshar
     it.concurrent(
       name,
       async () => {
-        const spans = (await replaySpans(path)).filter(({ protocol }) => protocol === 'redis');
+        const spans = (await replaySpans(path, REPLY_TYPE)).filter(({ protocol }) => protocol === 'redis');
         const theirs = await respExchanges(path, REDIS_PORTS);
         const found = compare(spans.map(respExchange), theirs);
         agreed.redis += theirs.length - found.filter(isMissing).length;

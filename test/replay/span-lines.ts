@@ -6,6 +6,8 @@ import type { Exchange } from './tshark.ts';
 const ROOT = new URL('../../', import.meta.url).pathname;
 const OUTPUT_MAX = 64 * 1024 * 1024;
 const run = promisify(execFile);
+/** What a reply of RESP is; reported only when asked for. */
+export const REPLY_TYPE = 'redis.reply.type';
 
 /** The part of a JSON line that these tests look at. */
 export interface SpanLine {
@@ -18,8 +20,10 @@ export interface SpanLine {
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
-export async function replaySpans(path: string): Promise<SpanLine[]> {
-  const command = ['host/main.ts', 'replay', path, '--printer', 'json'];
+/** `attributes` are opt-in ones, by name. */
+export async function replaySpans(path: string, ...attributes: string[]): Promise<SpanLine[]> {
+  const optIn = attributes.length > 0 ? ['--attributes', attributes.join(',')] : [];
+  const command = ['host/main.ts', 'replay', path, '--printer', 'json', ...optIn];
   const { stdout } = await run(process.execPath, command, { cwd: ROOT, maxBuffer: OUTPUT_MAX, timeout: 60_000 });
   return stdout
     .split('\n')
@@ -43,9 +47,10 @@ function targetOf(attributes: SpanLine['attributes']): string {
   return query === undefined ? String(path) : `${path}?${query}`;
 }
 
-export function respExchange({ attributes, status }: SpanLine): Exchange {
+/** Of spans with REPLY_TYPE; a request that gets no reply by design has none. */
+export function respExchange({ attributes }: SpanLine): Exchange {
   const request = String(attributes['db.operation.name']).toUpperCase();
-  return { client: clientOf(attributes), request, response: status === 'error' ? 'error' : 'ok' };
+  return { client: clientOf(attributes), request, response: String(attributes[REPLY_TYPE] ?? 'none') };
 }
 
 function clientOf(attributes: SpanLine['attributes']): string {

@@ -84,14 +84,14 @@ export async function httpExchanges(path: string, ports: readonly number[]): Pro
   });
 }
 
-/** RESP: the command in capitals, and "error" or "ok". */
+/** RESP: the command in capitals, and the type of the reply. */
 export async function respExchanges(path: string, ports: readonly number[]): Promise<Exchange[]> {
   const packets = await dissect(path, ports, 'resp');
   return pair(
     packets.map((packet) => ({ ...packet, protos: packet.protos.flatMap(({ fields }) => fields.map(wrap)) })),
     ({ fields: [value] }, packet) => {
       if (!value) return {};
-      if (!ports.includes(packet.toPort)) return { response: value.name === 'resp.error' ? 'error' : 'ok' };
+      if (!ports.includes(packet.toPort)) return { response: replyType(value) };
       const [command = '', second = ''] = wordsOf(value, packet);
       if (command === '') return {};
       return { request: CONTAINERS.has(command) ? `${command} ${second}` : command };
@@ -152,6 +152,22 @@ function pair(packets: readonly Dissected[], read: (proto: PdmlField, packet: Di
 
 function wrap(field: PdmlField): PdmlField {
   return { name: 'value', show: '', value: '', position: field.position, size: field.size, fields: [field] };
+}
+
+/** What tshark calls the types of RESP2. */
+const REPLY_TYPES: Readonly<Record<string, string>> = {
+  'resp.string': 'simple_string',
+  'resp.error': 'error',
+  'resp.integer': 'integer',
+  'resp.bulk_string': 'bulk_string',
+  'resp.array': 'array',
+};
+
+/** A length of -1 is null. tshark 4.0 knows no RESP3: what that is, is left as "fragment". */
+function replyType(value: PdmlField): string {
+  const length = find(value, `${value.name}.length`);
+  if (length?.show === '-1') return 'null';
+  return REPLY_TYPES[value.name] ?? value.name.replace('resp.', '');
 }
 
 /** The first words of a command, in capitals. */
