@@ -20,6 +20,8 @@ const CONTROL_POLL_MS = 20;
 const STATUS_MS = 60_000;
 /** One worker for every four cores, at least one. */
 const CORES_PER_SHARD = 4;
+/** Garbage of exporting may pile up to this before it is collected: V8's default doubles the agent's memory. */
+const YOUNG_GENERATION_MB = 24;
 /** Beyond the exporters' own deadline, before a worker is ended by force. */
 const STOP_GRACE_MS = 5_000;
 
@@ -130,7 +132,10 @@ export class Agent {
     this.#counters.push(counters);
     const input: WorkerInput = { shard, ringFd: this.#capture.ringFd(shard), config: this.#config, modules, counters };
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData: input });
+    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+      workerData: input,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     this.#workers.push(worker);
     return new Promise((resolve, reject) => {
       worker.on('message', (report: WorkerReport) => {

@@ -74,21 +74,25 @@ const DIFFERENCES: readonly Difference[] = [
   {
     capture: 'zeek/redis/almost-resp.pcap',
     reason: 'after "+OK" the server sends what no RESP type starts with; tshark goes by the port',
-    lines: ['127.0.0.1:53099 - AUTH → ok', '127.0.0.1:53099 - PING → ok'],
+    lines: ['127.0.0.1:53099 - AUTH → simple_string', '127.0.0.1:53099 - PING → simple_string'],
   },
   {
     capture: 'zeek/redis/attr.pcap',
     reason: 'FAKE is no command of Redis, and an inline command must be one to tell it from other lines of text',
-    lines: ['127.0.0.1:62283 - FAKE → ok', '127.0.0.1:62286 - FAKE2 → ok'],
+    lines: ['127.0.0.1:62283 - FAKE → array', '127.0.0.1:62286 - FAKE2 → fragment'],
   },
   {
     capture: 'zeek/redis/reply-off-on.pcap',
-    reason: 'CLIENT REPLY OFF and SKIP suppress replies: what gets none by design is a span of its own',
+    reason:
+      'CLIENT REPLY OFF and SKIP suppress replies: what gets none by design is a span of its own; ' +
+      'tshark pairs each request with the next reply',
     lines: [
-      '[::1]:60761 + CLIENT REPLY → ok',
-      '[::1]:60761 + PING → ok',
-      '[::1]:60761 + PING → ok',
-      '[::1]:60761 + PING → ok',
+      '[::1]:60761 + CLIENT REPLY → none',
+      '[::1]:60761 + PING → none',
+      '[::1]:60761 + CLIENT REPLY → none',
+      '[::1]:60761 + PING → none',
+      '[::1]:60761 - CLIENT REPLY → simple_string',
+      '[::1]:60761 + PING → simple_string',
     ],
   },
 ];
