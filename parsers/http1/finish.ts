@@ -79,8 +79,7 @@ export function finishAt(next: u8, last: u64): void {
   work.message.commit();
   work.side.drop(next);
   work.shut();
-  if (connection.small < 255) connection.small++;
-  if (connection.strikes > 0) connection.strikes--;
+  connection.committed();
 }
 
 /** What must be kept does not fit the slot: take a larger one; in the largest, the direction is lost. */
@@ -122,7 +121,7 @@ export function headRead(begin: usize): bool {
 }
 
 /** 100 Continue, 103 Early Hints and their like announce the final response. */
-function isInterim(status: u32): bool {
+export function isInterim(status: u32): bool {
   return status < 200 && status != SWITCHING_PROTOCOLS;
 }
 

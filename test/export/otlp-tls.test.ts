@@ -9,10 +9,12 @@ import * as grpc from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { OtlpSink } from '../../host/export/otlp.ts';
 import type { ExportOutcome } from '../../host/spans/span.ts';
+import { sayUnavailable } from '../support/unavailable.ts';
 import { numbered, TestLog } from './fixtures.ts';
 import { accept, grpcReceiver } from './receivers.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+if (!hasOpenssl) sayUnavailable('OTLP over TLS', 'openssl is not installed');
 
 describe.skipIf(!hasOpenssl)('TLS', () => {
   let folder: string;

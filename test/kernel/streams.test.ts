@@ -19,6 +19,7 @@ import {
   KIND_CLOSE,
   KIND_DATA,
 } from '../../host/kernel/layout.ts';
+import { sayUnavailable } from '../support/unavailable.ts';
 import { describeKernel, gaps, type Seen, Session, startTraffic, stream } from './harness.ts';
 
 const NGINX = '/usr/sbin/nginx';
@@ -108,7 +109,10 @@ describeKernel('streams', () => {
   });
 
   it('gives sendfile of nginx a place in the stream', async (context) => {
-    if (!existsSync(NGINX)) context.skip('nginx is not installed');
+    if (!existsSync(NGINX)) {
+      sayUnavailable('sendfile', 'nginx is not installed');
+      context.skip();
+    }
     using session = new Session();
     await using server = await startNginx();
     session.capture.selectPorts([[server.port, server.port]]);

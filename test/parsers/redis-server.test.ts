@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
+import { sayUnavailable } from '../support/unavailable.ts';
 import { Harness, type Output, parse } from './harness.ts';
 import { loadParsers } from './parsers.ts';
 import { type Step, splitEvery } from './steps.ts';
@@ -18,7 +19,7 @@ import { type Step, splitEvery } from './steps.ts';
 const redis = (await loadParsers()).find(({ name }) => name === 'redis');
 const missing = ['redis-server', 'redis-cli', 'redis-benchmark'].filter((one) => spawnSync(one, ['--version']).error);
 const reason = redis ? missing.map((one) => `${one} is not installed`).join(', ') : 'the redis parser is not selected';
-if (reason) process.stdout.write(`redis-server.test.ts skipped: ${reason}\n`);
+if (reason) sayUnavailable('redis against a real server', reason);
 
 /** Larger reads than this come in pieces. */
 const INPUT_BYTES = 256 * 1024;

@@ -13,7 +13,7 @@ export interface CorpusCapture {
 /** Captures of a protocol; none, with the reason on stderr, where the corpora are absent. */
 export function capturesOf(...folders: readonly string[]): CorpusCapture[] {
   if (!existsSync(SHARED)) {
-    process.stderr.write(`skipped: ../${basename(SHARED)}/corpora is not here\n`);
+    process.stderr.write(`SKIPPED captures of others: ../${basename(SHARED)}/corpora is not here\n`);
     return [];
   }
   return folders.flatMap((folder) => listCaptures(folder));

@@ -4,6 +4,7 @@
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
+import { sayUnavailable } from '../support/unavailable.ts';
 import { type PdmlField, type PdmlPacket, parsePdml } from './pdml.ts';
 
 /** Commands whose second word says what they do. https://redis.io/docs/latest/commands/ */
@@ -22,7 +23,7 @@ function probe(): boolean {
     execFileSync('tshark', ['--version'], { stdio: 'ignore' });
     return true;
   } catch {
-    process.stderr.write('skipped: tshark is not installed (apt-get install tshark)\n');
+    sayUnavailable('agreement with tshark', 'tshark is not installed (apt-get install tshark)');
     return false;
   }
 }
