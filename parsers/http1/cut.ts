@@ -39,11 +39,13 @@ export function framingLost(missing: u64): void {
 function isLineEnd(missing: u64): bool {
   const work = Work.current;
   const side = work.side;
-  // Who sends bare LFs may have sent one here.
-  if (side.state != CHUNK_END || side.is(AFTER_CR) || work.message.is(MESSAGE_SUSPECT) || missing > 2) return false;
+  const left: u64 = side.is(AFTER_CR) ? 1 : 2;
+  // Who has sent bare LFs may have sent one here.
+  const isStrict = (work.message.flags & MESSAGE_SUSPECT) == 0;
+  if (side.state != CHUNK_END || !isStrict || missing > left) return false;
   work.message.bytes += missing;
-  if (missing == 1) side.set(AFTER_CR);
-  else side.state = CHUNK_SIZE_LINE;
+  side.flags = missing < left ? <u8>AFTER_CR : 0;
+  if (missing == left) side.state = CHUNK_SIZE_LINE;
   return true;
 }
 
