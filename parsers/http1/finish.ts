@@ -79,7 +79,8 @@ export function finishAt(next: u8, last: u64): void {
   work.message.commit();
   work.side.drop(next);
   work.shut();
-  connection.committed();
+  if (connection.small < 255) connection.small++;
+  if (connection.strikes > 0) connection.strikes--;
 }
 
 /** What must be kept does not fit the slot: take a larger one; in the largest, the direction is lost. */
@@ -121,7 +122,7 @@ export function headRead(begin: usize): bool {
 }
 
 /** 100 Continue, 103 Early Hints and their like announce the final response. */
-export function isInterim(status: u32): bool {
+function isInterim(status: u32): bool {
   return status < 200 && status != SWITCHING_PROTOCOLS;
 }
 

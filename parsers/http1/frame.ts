@@ -13,17 +13,15 @@ import { EOF, MESSAGE_PARTIAL, SHRINK } from '../sdk/abi';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom, hint } from '../sdk/output';
 import { body, chunkEnd, chunkExtension, chunkSize, isBody, passBody, peek, trailers, untilClose } from './body';
-import { cutAtEnd, cutBody, cutOverGap, framingLost } from './cut';
 import { finishAt, keepMessage } from './finish';
 import { readFields, readStart } from './lines';
-import { LOST_BYTES, lost, search, tooLongToCarry } from './resync';
+import { LOST_BYTES, lost, search } from './resync';
 import {
   BODY,
   CHUNK_BODY,
   CHUNK_END,
   CHUNK_EXTENSION,
   CHUNK_SIZE_LINE,
-  CUT,
   HEADERS,
   IGNORING,
   MAYBE_BODYLESS,
@@ -104,10 +102,17 @@ function step(): bool {
       return untilClose();
     case SEARCHING:
       return search() || tooLongToCarry();
-    case CUT:
-      return cutBody();
   }
   Work.current.from = Work.current.end;
+  return true;
+}
+
+/** A candidate for a head outgrows the slot: take a larger one; there, look for another candidate. */
+function tooLongToCarry(): bool {
+  const work = Work.current;
+  if (work.canGrow) return work.grow();
+  work.side.length = 0;
+  work.from = work.end;
   return true;
 }
 
@@ -119,29 +124,21 @@ function overGap(): void {
     work.message.bytes += work.missing;
     work.message.bodyBytes += work.missing;
     work.message.last = work.now;
-  } else if (side.state >= BODY && side.state <= TRAILERS && !side.is(MAYBE_BODYLESS)) {
-    bodyOverGap();
-  } else if (side.state == CUT) cutOverGap();
-  else if (side.state == SEARCHING) side.drop(SEARCHING);
+  } else if ((side.state == BODY || side.state == CHUNK_BODY) && !side.is(MAYBE_BODYLESS)) {
+    if (bodyOverGap() > 0) lost(LOST_BYTES);
+  } else if (side.state == SEARCHING) side.drop(SEARCHING);
   else if (side.state < SEARCHING) lost(LOST_BYTES);
   work.missing = 0;
 }
 
-/** As far as the body's framing is known, the lost bytes are counted; behind that it is lost too. */
-function bodyOverGap(): void {
+/** Returns how many of the lost bytes lie behind the body. */
+function bodyOverGap(): u64 {
   const work = Work.current;
-  const side = work.side;
-  let missing: u64 = work.missing;
-  const isChunked = side.state != BODY;
-  if (side.state == BODY || side.state == CHUNK_BODY) {
-    const bytes = min<u64>(side.remaining, missing);
-    missing -= bytes;
-    work.message.bytes += bytes;
-    passBody(bytes);
-  }
-  if (missing == 0) return;
-  if (isChunked) framingLost(missing);
-  else lost(LOST_BYTES);
+  const remaining = work.side.remaining;
+  const bytes = min<u64>(remaining, work.missing);
+  work.message.bytes += bytes;
+  passBody(bytes);
+  return work.missing - bytes;
 }
 
 /** The direction ends: a body that lasts until then is complete, if the end was an orderly one. */
@@ -153,7 +150,6 @@ function ended(orderly: bool): bool {
     else if (side.count == 0) finishCut();
   }
   if (orderly && side.state == UNTIL_CLOSE) finishAt(IGNORING, work.message.last);
-  if (orderly && side.state == CUT) cutAtEnd();
   side.drop(IGNORING);
   return true;
 }

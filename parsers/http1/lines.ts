@@ -7,7 +7,6 @@ import { FROM_CLIENT, REQUEST, RESPONSE } from '../sdk/abi';
 import { FULL } from '../sdk/accumulate';
 import { findByte } from '../sdk/bytes';
 import { Message } from '../sdk/output';
-import { turns } from './cut';
 import { NAME_DECIDES } from './fields';
 import { headRead, keepHead, tooLong } from './finish';
 import { Head } from './head';
@@ -32,7 +31,6 @@ export function readStart(): bool {
   const lf = findByte(begin, work.end, LF);
   if (lf == work.end) return carryStart();
   if (!openHead(begin, lf, work.now)) return notAHead(lf + 1);
-  if (turns()) return true;
   return readOn(begin, begin, lf + 1);
 }
 
@@ -66,7 +64,6 @@ function readCarriedStart(): bool {
     lf = end - 1;
   }
   if (!openHead(work.area, lf, side.firstAt)) return notAHead(work.from);
-  if (turns()) return true;
   const stop = readLines(lf + 1, end);
   work.message.bytes = stop - work.area;
   if (Head.current.done) return headRead(work.from);

@@ -10,7 +10,7 @@ import { DESYNC, GIVE_UP } from '../sdk/abi';
 import { FULL } from '../sdk/accumulate';
 import { findByte } from '../sdk/bytes';
 import { hint } from '../sdk/output';
-import { CUT, Direction, HOLDING, IGNORING, LINE_HAS_TEXT, SEARCHING, START } from './state';
+import { Direction, HOLDING, IGNORING, LINE_HAS_TEXT, SEARCHING, START } from './state';
 import { headAt, MORE, YES } from './syntax';
 import { Work } from './work';
 
@@ -39,7 +39,7 @@ export function lost(reason: u32): bool {
   work.shut();
   loseSide(work.side, reason);
   const other = connection.direction(work.direction ^ 1);
-  if (other.state == HOLDING || other.state == CUT) other.drop(SEARCHING);
+  if (other.state == HOLDING) other.state = SEARCHING;
   if (reason == GARBAGE) {
     connection.strikes += <u8>STRIKE;
     if (connection.strikes >= STRIKES_MAX) giveUp();
@@ -69,32 +69,9 @@ export function search(): bool {
   const work = Work.current;
   const before = work.from;
   if (work.side.length > 0 && !resume()) return false;
-  if (work.side.state != START && work.side.length == 0 && !scan()) return false;
+  if (work.side.state == SEARCHING && work.side.length == 0 && !scan()) return false;
   work.side.searched += <u32>(work.from - before);
   if (work.side.searched > SEARCH_MAX) giveUp();
-  return true;
-}
-
-/** A head begins, and what is carried is its beginning. Inside a body that is open (cut.ts) nobody can place it. */
-function found(): void {
-  const work = Work.current;
-  const side = work.side;
-  if (side.state == CUT) {
-    const carried = side.length;
-    memory.copy(work.area, work.carryArea, carried);
-    lost(LOST_BYTES);
-    side.length = carried;
-  }
-  side.state = START;
-  side.flags = 0;
-}
-
-/** A candidate for a head outgrows the slot: take a larger one; there, look for another candidate. */
-export function tooLongToCarry(): bool {
-  const work = Work.current;
-  if (work.canGrow) return work.grow();
-  work.side.length = 0;
-  work.from = work.end;
   return true;
 }
 
@@ -107,7 +84,7 @@ function scan(): bool {
     const answer = headAt(from, end, work.direction);
     if (answer == YES) {
       work.from = from;
-      found();
+      work.side.drop(START);
       return true;
     }
     if (answer == MORE) return carry(from);
@@ -120,7 +97,7 @@ function scan(): bool {
 /** Carries a candidate that the chunk cuts off. */
 function carry(from: usize): bool {
   const work = Work.current;
-  if (work.side.take(work.carryArea, work.carryCapacity, from, work.end) == FULL) return false;
+  if (work.side.take(work.area, work.capacity, from, work.end) == FULL) return false;
   work.side.firstAt = work.now;
   work.from = work.end;
   noteLine();
@@ -134,7 +111,7 @@ function resume(): bool {
   const begin = work.from;
   let carried = side.length;
   while (side.length > 0) {
-    const taken = side.takeLine(work.carryArea, work.carryCapacity, work.from, work.end);
+    const taken = side.takeLine(work.area, work.capacity, work.from, work.end);
     if (taken == FULL) {
       side.length = carried;
       work.from = begin;
@@ -143,7 +120,8 @@ function resume(): bool {
     work.from += taken;
     const answer = judge();
     if (answer == YES) {
-      found();
+      side.state = START;
+      side.flags = 0;
       return true;
     }
     if (answer == MORE) {
@@ -161,9 +139,9 @@ function resume(): bool {
 function judge(): u32 {
   const work = Work.current;
   const side = work.side;
-  const whole = side.complete(work.carryArea);
+  const whole = side.complete(work.area);
   if (!whole && side.length > LOOK && !side.is(LINE_HAS_TEXT)) return MORE;
-  const answer = headAt(work.carryArea, work.carryArea + side.length, work.direction);
+  const answer = headAt(work.area, work.area + side.length, work.direction);
   if (answer == MORE) noteLine();
   return answer;
 }
@@ -171,19 +149,19 @@ function judge(): u32 {
 /** Notes that the carried start line is complete: from now on every byte counts. */
 function noteLine(): void {
   const work = Work.current;
-  const end = work.carryArea + work.side.length;
-  if (work.side.complete(work.carryArea) || findByte(work.carryArea, end, LF) != end) work.side.set(LINE_HAS_TEXT);
+  const end = work.area + work.side.length;
+  if (work.side.complete(work.area) || findByte(work.area, end, LF) != end) work.side.set(LINE_HAS_TEXT);
 }
 
 /** Drops the carried bytes up to and including their first LF; returns how many are left. */
 function nextCandidate(): u32 {
   const work = Work.current;
   const side = work.side;
-  const end = work.carryArea + side.length;
-  const lf = findByte(work.carryArea, end, LF);
+  const end = work.area + side.length;
+  const lf = findByte(work.area, end, LF);
   side.unset(LINE_HAS_TEXT);
   side.length = lf < end ? <u32>(end - lf - 1) : 0;
-  if (side.length > 0) memory.copy(work.carryArea, lf + 1, side.length);
+  if (side.length > 0) memory.copy(work.area, lf + 1, side.length);
   return side.length;
 }
 

@@ -48,8 +48,6 @@ export const SEARCHING: u8 = 9;
 export const HOLDING: u8 = 10;
 /** Nothing more is read: tunnel, upgraded, ended, given up, or a request whose length nobody can tell. */
 export const IGNORING: u8 = 11;
-/** Inside a chunked body whose framing is lost (cut.ts); the message is kept until something tells that it ended. */
-export const CUT: u8 = 12;
 
 // ── flags of a direction ─────────────────────────────────────────────────────────────────────────────────────────
 /** The rest of the line is of no interest. */
@@ -133,10 +131,6 @@ export class Connection extends SlotHeader {
   strikes: u8;
   /** Messages in a row that the smallest slot would have held. */
   small: u8;
-  /** A request has come while another was unanswered. */
-  pipelined: bool;
-  /** The end of a request was not seen: others may have been behind it. */
-  doubtful: bool;
 
   @inline
   direction(from: u32): Direction {
@@ -184,7 +178,6 @@ export class Connection extends SlotHeader {
   asked(kind: u32): void {
     const number = this.requests++;
     const waiting = <i32>(number - this.responses);
-    if (waiting > 0) this.pipelined = true;
     if (!this.aligned) this.judge(waiting);
     if (kind == ORDINARY || waiting < 0) return;
     if (waiting < DEPTH) {
@@ -194,14 +187,9 @@ export class Connection extends SlotHeader {
     } else if (this.forgotten == 0) this.forgotten = number + 1;
   }
 
-  /** Requests unanswered; negative when responses came first. */
-  get waiting(): i32 {
-    return <i32>(this.requests - this.responses);
-  }
-
   /** Whether the request of the next response has been seen. */
   get knowsNext(): bool {
-    return this.aligned && this.waiting > 0;
+    return this.aligned && <i32>(this.requests - this.responses) > 0;
   }
 
   /** Kind of the request that the next response answers. */
@@ -211,7 +199,7 @@ export class Connection extends SlotHeader {
 
   /** Kind of the last request, if it is unanswered. */
   get lastKind(): u32 {
-    return this.waiting > 0 ? this.kindOf(this.requests - 1) : ORDINARY;
+    return <i32>(this.requests - this.responses) > 0 ? this.kindOf(this.requests - 1) : ORDINARY;
   }
 
   /** Whether the next response answers the request whose kind could not be remembered. */
@@ -227,12 +215,6 @@ export class Connection extends SlotHeader {
     this.kindsHigh &= ~bit;
   }
 
-  /** A message is out. */
-  committed(): void {
-    if (this.small < 255) this.small++;
-    if (this.strikes > 0) this.strikes--;
-  }
-
   /** Forgets what was asked: responses can no longer be told apart. */
   unalign(): void {
     this.requests = 0;
@@ -241,7 +223,6 @@ export class Connection extends SlotHeader {
     this.kindsLow = 0;
     this.kindsHigh = 0;
     this.aligned = false;
-    this.doubtful = false;
     this.calm = 0;
   }
 

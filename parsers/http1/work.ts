@@ -3,7 +3,7 @@
  * longer than one chunk; what must outlive it is in the slot.
  */
 
-import { DATA, GROW, MESSAGE_SUSPECT } from '../sdk/abi';
+import { GROW, MESSAGE_SUSPECT } from '../sdk/abi';
 import { Chunk } from '../sdk/chunk';
 import { hint, Message } from '../sdk/output';
 import { HEAD_BYTES } from './head';
@@ -27,8 +27,6 @@ export class Work {
   /** The direction's unfinished message: in the output while `open`, else in the slot. */
   message: Message;
   open: bool;
-  /** The chunk is one call: what it misses was moved by that call. */
-  isCall: bool;
 
   @inline
   static get current(): Work {
@@ -45,7 +43,6 @@ export class Work {
     this.missing = chunk.missing;
     this.now = chunk.timestamp;
     this.open = false;
-    this.isCall = chunk.kind == DATA;
     this.message = changetype<Message>(this.area + HEAD_BYTES);
   }
 
@@ -55,15 +52,6 @@ export class Work {
 
   get capacity(): u32 {
     return this.connection.capacity(this.direction);
-  }
-
-  /** Where a line may be carried behind the message that is kept. */
-  get carryArea(): usize {
-    return this.area + this.side.kept;
-  }
-
-  get carryCapacity(): u32 {
-    return this.capacity - this.side.kept;
   }
 
   /** Captured and lost bytes to come in this chunk. */
