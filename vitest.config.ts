@@ -12,7 +12,7 @@ export default defineConfig({
       {
         test: {
           name: 'alone',
-          include: ['test/{contract,host,parsers,replay,export}/**/*.test.ts'],
+          include: ['fuzz/**/*.test.ts', 'test/{contract,host,parsers,replay,export}/**/*.test.ts'],
           testTimeout: 60_000,
         },
       },

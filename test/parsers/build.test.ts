@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { describe, expect, test } from 'vitest';
+import { loadParsers } from '../../fuzz/parsers.ts';
 import { MANIFEST_SECTION, readManifest } from '../../host/wasm/manifest.ts';
 import { BuildError, buildParser, findParsers } from '../../parsers/build.ts';
 import { ABI_MAJOR, ABI_MINOR, LAYOUT_OUTPUT, LAYOUT_SLOTS } from '../../parsers/sdk/abi.ts';
-import { loadParsers } from './parsers.ts';
 
 test('parsers are found by their folder; the SDK is none', () => {
   expect(findParsers()).toContain('redis');

@@ -1,10 +1,10 @@
 /** Every golden case of every parser found: whole, and in pieces of every length, it gives the expected messages. */
 import { describe, expect, test } from 'vitest';
+import type { Case, Expected } from '../../fuzz/cases.ts';
+import { Harness, type Output, parse } from '../../fuzz/harness.ts';
+import { loadParsers } from '../../fuzz/parsers.ts';
+import { splitEvery } from '../../fuzz/steps.ts';
 import { IDENTIFY_SCORE_MIN, IDENTIFY_SWAPPED, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
-import type { Case, Expected } from './cases.ts';
-import { Harness, type Output, parse } from './harness.ts';
-import { loadParsers } from './parsers.ts';
-import { splitEvery } from './steps.ts';
 
 /** Pieces longer than this are tried in doubling steps only: a case of 64 KiB need not run 65,536 times. */
 const EVERY_LENGTH = 96;

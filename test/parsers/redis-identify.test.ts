@@ -3,6 +3,9 @@
  * conversation is shown the right and the wrong way round, from each of its chunks on, as the host would.
  */
 import { describe, expect, test } from 'vitest';
+import { Harness } from '../../fuzz/harness.ts';
+import { loadParsers } from '../../fuzz/parsers.ts';
+import type { Step } from '../../fuzz/steps.ts';
 import {
   DATA,
   FROM_CLIENT,
@@ -11,9 +14,6 @@ import {
   IDENTIFY_SCORE_MAX,
   IDENTIFY_SWAPPED,
 } from '../../parsers/sdk/abi.ts';
-import { Harness } from './harness.ts';
-import { loadParsers } from './parsers.ts';
-import type { Step } from './steps.ts';
 
 const redis = (await loadParsers()).find(({ name }) => name === 'redis');
 

@@ -10,11 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Harness, type Output, parse } from '../../fuzz/harness.ts';
+import { loadParsers } from '../../fuzz/parsers.ts';
+import { type Step, splitEvery } from '../../fuzz/steps.ts';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
-import { Harness, type Output, parse } from './harness.ts';
-import { loadParsers } from './parsers.ts';
-import { type Step, splitEvery } from './steps.ts';
 
 const redis = (await loadParsers()).find(({ name }) => name === 'redis');
 const missing = ['redis-server', 'redis-cli', 'redis-benchmark'].filter((one) => spawnSync(one, ['--version']).error);

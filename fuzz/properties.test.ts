@@ -11,7 +11,7 @@ import {
   IDENTIFY_SCORE_MIN,
   MESSAGE_MAX,
   OPEN_MID_STREAM,
-} from '../../parsers/sdk/abi.ts';
+} from '../parsers/sdk/abi.ts';
 import type { Case } from './cases.ts';
 import { Harness, parse } from './harness.ts';
 import { checkJoin, checkLoss, isComplete, truthOf } from './loss.ts';

@@ -1,5 +1,5 @@
 /** What happens on a connection, step by step, and the ways the properties cut it up. Nothing here changes a step. */
-import { DATA, GAP } from '../../parsers/sdk/abi.ts';
+import { DATA, GAP } from '../parsers/sdk/abi.ts';
 
 export interface Step {
   readonly kind: number;

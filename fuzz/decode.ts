@@ -3,8 +3,8 @@
  * sees is what a host that trusts nothing would have accepted. Layout: parsers/sdk/abi.ts.
  */
 
-import type { AttributeDefinition, Manifest } from '../../host/wasm/manifest.ts';
-import * as abi from '../../parsers/sdk/abi.ts';
+import type { AttributeDefinition, Manifest } from '../host/wasm/manifest.ts';
+import * as abi from '../parsers/sdk/abi.ts';
 
 export type AttributeValue = string | number | boolean;
 

@@ -4,8 +4,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Manifest, readManifest } from '../../host/wasm/manifest.ts';
-import { buildParsers } from '../../parsers/build.ts';
+import { type Manifest, readManifest } from '../host/wasm/manifest.ts';
+import { buildParsers } from '../parsers/build.ts';
 import { type Case, parseCases } from './cases.ts';
 
 export interface Parser {
@@ -16,7 +16,7 @@ export interface Parser {
   readonly cases: readonly Case[];
 }
 
-const ROOT = join(import.meta.dirname, '..', '..');
+const ROOT = join(import.meta.dirname, '..');
 
 export async function loadParsers(): Promise<Parser[]> {
   const built = await buildParsers(process.env.SPANWIRE_PARSERS?.split(','));

@@ -4,7 +4,7 @@
  * A message is known by the place of its first byte: stampBytes makes that its first timestamp.
  */
 import { expect } from 'vitest';
-import { GAP, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
+import { GAP, OPEN_MID_STREAM } from '../parsers/sdk/abi.ts';
 import type { Case } from './cases.ts';
 import { type Output, parse } from './harness.ts';
 import type { Parser } from './parsers.ts';

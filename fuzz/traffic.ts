@@ -1,6 +1,6 @@
 /** Traffic for the properties: what fast-check makes up, and what it makes of the golden cases. */
 import fc from 'fast-check';
-import { DATA, EOF, FROM_CLIENT, FROM_SERVER, GAP, RESET } from '../../parsers/sdk/abi.ts';
+import { DATA, EOF, FROM_CLIENT, FROM_SERVER, GAP, RESET } from '../parsers/sdk/abi.ts';
 import type { Parser } from './parsers.ts';
 import type { Step } from './steps.ts';
 

@@ -17,7 +17,7 @@
  * In bytes, \r \n \t \\ and \xNN are escapes and a real line break is no byte. Keys absent from an expected message are
  * not compared; number and order of the messages are.
  */
-import { DATA, EOF, FROM_CLIENT, FROM_SERVER, GAP, RESET } from '../../parsers/sdk/abi.ts';
+import { DATA, EOF, FROM_CLIENT, FROM_SERVER, GAP, RESET } from '../parsers/sdk/abi.ts';
 import type { Step } from './steps.ts';
 
 export type Expected = { readonly type: string } & Readonly<Record<string, unknown>>;

@@ -4,7 +4,7 @@
  * trespass visible: slots have guard bytes behind them, and payload is followed by poison instead of zeroes.
  * Contract: docs/abi.md.
  */
-import * as abi from '../../parsers/sdk/abi.ts';
+import * as abi from '../parsers/sdk/abi.ts';
 import { decodeOutput, OutputError, type OutputRecord } from './decode.ts';
 import type { Parser } from './parsers.ts';
 import type { Step } from './steps.ts';
