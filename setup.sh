@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")"
 
 build_packages="clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev g++ make"
-demo_packages="nginx-light redis-server"
-test_packages="clang-format nginx-light redis-server redis-tools tshark wrk"
+demo_packages="nginx redis-server"
+test_packages="clang-format nginx openssl redis-server redis-tools tshark wrk"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -14,11 +14,11 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 missing_packages() {
 	for package in "$@"; do
 		case $package in
-		clang | make | clang-format | tshark | wrk) command -v "$package" ;;
+		clang | make | clang-format | openssl | tshark | wrk) command -v "$package" ;;
 		g++) command -v g++ ;;
 		llvm) command -v llvm-strip || command -v llvm-strip-14 ;;
 		bpftool) command -v bpftool || ls /usr/sbin/bpftool ;;
-		nginx-light) command -v nginx || ls /usr/sbin/nginx ;;
+		nginx) command -v nginx || ls /usr/sbin/nginx ;;
 		redis-server) command -v redis-server ;;
 		redis-tools) command -v redis-benchmark ;;
 		libbpf-dev) ls /usr/include/bpf/libbpf.h ;;
