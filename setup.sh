@@ -64,7 +64,21 @@ install_modules() {
 		rm -rf node_modules
 		npm ci --no-audit --no-fund --loglevel=error >&2
 	}
+	link_node
 	cp package-lock.json "$stamp"
+}
+
+# Debian's npm does not link a program of that name by itself.
+link_node() {
+	[ -x node_modules/.bin/node ] && return 0
+	for binary in node_modules/node-linux-*/bin/node; do
+		if [ -x "$binary" ]; then
+			ln -sf "../${binary#node_modules/}" node_modules/.bin/node
+			return 0
+		fi
+	done
+	say "npm brought no Node.js for this machine ($(uname -m)): x86-64 and arm64 are supported"
+	exit 1
 }
 
 mkdir -p build
