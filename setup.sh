@@ -55,7 +55,9 @@ install_packages() {
 	}
 }
 
-# npm leaves out optional packages that its own Node is too old for: it must run on the Node we pin.
+# npm leaves out optional packages that its own Node is too old for: it must run on the Node we pin, whatever its first
+# line names.
+npm_command="npm"
 node_for_npm() {
 	major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
 	[ "$major" -lt 24 ] || return 0
@@ -69,7 +71,10 @@ node_for_npm() {
 	if [ ! -x "$folder/node_modules/$package/bin/node" ]; then
 		npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error "$package@$version" >&2
 	fi
-	PATH="$PWD/$folder/node_modules/$package/bin:$PATH"
+	program=$(readlink -f "$(command -v npm)")
+	if head -n 1 "$program" | grep -q node; then
+		npm_command="$PWD/$folder/node_modules/$package/bin/node $program"
+	fi
 }
 
 install_modules() {
@@ -77,10 +82,10 @@ install_modules() {
 	if [ -e "$stamp" ] && cmp -s package-lock.json "$stamp"; then return 0; fi
 	say "installing npm packages"
 	node_for_npm
-	npm ci --no-audit --no-fund --loglevel=error >&2 || {
+	$npm_command ci --no-audit --no-fund --loglevel=error >&2 || {
 		# A run that was cut off leaves a tree that npm cannot always remove.
 		rm -rf node_modules
-		npm ci --no-audit --no-fund --loglevel=error >&2
+		$npm_command ci --no-audit --no-fund --loglevel=error >&2
 	}
 	link_node
 	cp package-lock.json "$stamp"
