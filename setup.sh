@@ -65,7 +65,19 @@ install_modules() {
 		npm ci --no-audit --no-fund --loglevel=error >&2
 	}
 	link_node
+	add_left_out
 	cp package-lock.json "$stamp"
+}
+
+# npm leaves out optional packages that its own Node is too old for; ours is not. vitest needs this one.
+add_left_out() {
+	case $(uname -m) in aarch64) arch=arm64 ;; *) arch=x64 ;; esac
+	package=@rolldown/binding-linux-$arch-gnu
+	[ ! -d "node_modules/$package" ] || return 0
+	version=$(sed -n "s|.*\"$package\": \"\([^\"]*\)\".*|\1|p" package.json)
+	npm install --prefix build/left-out --no-save --no-audit --no-fund --loglevel=error "$package@$version" >&2
+	mkdir -p "node_modules/${package%/*}"
+	cp -R "build/left-out/node_modules/$package" "node_modules/$package"
 }
 
 # Debian's npm does not link a program of that name by itself.
