@@ -36,10 +36,12 @@ export function timeErrors(spans: readonly Span[], exchanges: readonly Exchange[
     const late = BigInt(span.endTimeUnixNano) - exchange.receivedNs;
     const errors: string[] = [];
     if (early > CLOCK_ERROR_NS) errors.push(`${targetOf(span)}: begins ${early} ns before it was sent`);
-    if (late > CLOCK_ERROR_NS) errors.push(`${targetOf(span)}: ends ${late} ns after it was received`);
+    if (late > SCHEDULING_NS) errors.push(`${targetOf(span)}: ends ${late} ns after it was received`);
     return errors;
   });
 }
 
 /** Client and agent derive the time of day from the monotonic clock, each with an offset of its own measuring. */
 const CLOCK_ERROR_NS = 2_000_000n;
+/** The server's call can end after the client has its bytes: another process may get the CPU in between. */
+const SCHEDULING_NS = 200_000_000n;
