@@ -24,13 +24,8 @@ import type { SealedBatch } from './spans/batch.ts';
 import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
+import type { ParserModule } from './wasm/admit.ts';
 import { ParserInstance } from './wasm/instance.ts';
-import type { Manifest } from './wasm/manifest.ts';
-
-export interface ParserModule {
-  readonly module: WebAssembly.Module;
-  readonly manifest: Manifest;
-}
 
 export interface PipelineOptions {
   readonly modules: readonly ParserModule[];

@@ -7,11 +7,12 @@ import type { Config } from './config.ts';
 import { Processes } from './discovery/processes.ts';
 import { createConfiguredSinks } from './export/configured.ts';
 import { addon } from './kernel/addon.ts';
-import { type ParserModule, Pipeline } from './pipeline.ts';
+import { Pipeline } from './pipeline.ts';
 import { C, type Counters } from './self/counters.ts';
 import { createLog } from './self/log.ts';
 import { resourceAttributes } from './self/resource.ts';
 import { Shard } from './shard.ts';
+import type { ParserModule } from './wasm/admit.ts';
 
 export interface WorkerInput {
   readonly shard: number;

@@ -8,7 +8,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { threadId } from 'node:worker_threads';
-import { MANIFEST_SECTION, type Manifest, ManifestError, parseManifest, readManifest } from '../host/wasm/manifest.ts';
+import { MANIFEST_SECTION, type Manifest, parseManifest, readManifest } from '../host/wasm/manifest.ts';
+import { RefusedError } from '../host/wasm/refusal.ts';
 import { appendCustomSection } from '../host/wasm/sections.ts';
 
 const PARSERS = dirname(fileURLToPath(import.meta.url));
@@ -136,7 +137,7 @@ function check(name: string, bytes: Uint8Array<ArrayBuffer>): void {
 }
 
 function refusal(what: string, error: unknown): unknown {
-  return error instanceof ManifestError ? new BuildError(`${what}: ${error.message}`, { cause: error }) : error;
+  return error instanceof RefusedError ? new BuildError(`${what}: ${error.message}`, { cause: error }) : error;
 }
 
 /** Two builds at once must not show each other half a file. */

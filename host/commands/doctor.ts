@@ -8,8 +8,8 @@ import { instantiateSync } from '@assemblyscript/loader';
 import type { FeatureProbe } from '../../native/index.d.ts';
 import { ABI_MAJOR } from '../../parsers/sdk/abi.ts';
 import { addon, readBpfObject, readLadderObject } from '../kernel/addon.ts';
-import type { ParserModule } from '../pipeline.ts';
 import { NEEDED_CAPABILITIES } from '../self/privileges.ts';
+import type { ParserModule } from '../wasm/admit.ts';
 import { loadModules, shippedModuleFolder } from '../wasm/load.ts';
 
 interface Finding {

@@ -2,8 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildProduct } from '../kernel/addon.ts';
-import type { ParserModule } from '../pipeline.ts';
-import { readManifest } from './manifest.ts';
+import { admitModule, type ParserModule } from './admit.ts';
 
 export function shippedModuleFolder(): string {
   return buildProduct('parsers');
@@ -18,8 +17,7 @@ export function loadModules(folder: string): ParserModule[] {
 
 function loadModule(path: string): ParserModule {
   try {
-    const bytes = new Uint8Array(readFileSync(path));
-    return { manifest: readManifest(bytes), module: new WebAssembly.Module(bytes) };
+    return admitModule(new Uint8Array(readFileSync(path)));
   } catch (error) {
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }

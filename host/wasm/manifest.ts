@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { ABI_MAJOR, MESSAGE_MAX, SLOT_ALIGN, SLOT_HEADER } from '../../parsers/sdk/abi.ts';
+import { RefusedError } from './refusal.ts';
 import { hasStartSection, WasmFormatError } from './sections.ts';
 
 export const MANIFEST_SECTION = 'spanwire.manifest';
@@ -18,15 +19,14 @@ const MEMORY_PAGES_MAX = 16_384;
 const FUEL_PER_KIB_MAX = 10_000_000;
 const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
 
-/** A module the host refuses, and why, in words for its author. */
-export class ManifestError extends Error {
-  override readonly name = 'ManifestError';
-}
-
 const token = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower case, digits and dashes, 32 characters at most');
-const attributeName = z.string().regex(/^[a-z][a-z0-9_.-]{0,127}$/, 'must be a dotted lower-case OpenTelemetry name');
+/** What says who made a span and how far it can be trusted is the host's to say. */
+const attributeName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_.-]{0,127}$/, 'must be a dotted lower-case OpenTelemetry name')
+  .regex(/^(?!(spanwire|service|telemetry|process|host|container|k8s)\.)/, "is in a namespace that is the host's");
 const version = z.string().regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, 'must be a semantic version such as 1.0.0');
 const attributeType = z.enum(['string', 'int', 'double', 'boolean']);
 const status = z.int().min(1).max(0xffff_ffff);
@@ -80,6 +80,13 @@ const manifest = z.strictObject({
   ports: z.array(z.int().min(1).max(65_535)).max(64),
   /** Latin-1 prefixes of either direction; the host asks `identify` only after one of them. Empty: always. */
   magic: z.array(z.string().regex(/^[\0-\xff]{1,32}$/, 'must be 1 to 32 Latin-1 characters')).max(64),
+  /** Captured bytes of a connection before which `identify` is not asked. */
+  minBytes: z.int().min(1).max(4096).default(1),
+  /** Upgrades that hand a connection to this module. */
+  accepts: z
+    .array(z.enum(['tunnel', 'websocket', 'http2', 'tls']))
+    .max(4)
+    .default([]),
   /** Slot classes in bytes, ascending; a connection begins in the first. */
   slots: z
     .array(z.int().min(SLOT_HEADER).max(SLOT_MAX_BYTES).multipleOf(SLOT_ALIGN, `must be a multiple of ${SLOT_ALIGN}`))
@@ -112,7 +119,7 @@ const EXPORTS: Readonly<Record<string, WebAssembly.ExternalKind>> = {
 };
 
 /**
- * The manifest of a module that passes every static check; throws ManifestError otherwise. Given bytes it also refuses
+ * The manifest of a module that passes every static check; throws RefusedError otherwise. Given bytes it also refuses
  * a start function, which a compiled module no longer shows: untrusted files come as bytes.
  */
 export function readManifest(source: Uint8Array<ArrayBuffer> | WebAssembly.Module): Manifest {
@@ -124,7 +131,7 @@ export function readManifest(source: Uint8Array<ArrayBuffer> | WebAssembly.Modul
 /** Checks manifest text as it stands in manifest.json or in the custom section. */
 export function parseManifest(text: string): Manifest {
   const parsed = manifest.safeParse(parseJson(text));
-  if (!parsed.success) throw new ManifestError(`manifest: ${describe(parsed.error)}`);
+  if (!parsed.success) throw new RefusedError(`manifest: ${describe(parsed.error)}`);
   checkMeaning(parsed.data);
   return parsed.data;
 }
@@ -132,42 +139,41 @@ export function parseManifest(text: string): Manifest {
 function compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
   try {
     const module = new WebAssembly.Module(bytes);
-    if (hasStartSection(bytes)) throw new ManifestError('has a start function; a module must not run code when loaded');
+    if (hasStartSection(bytes)) throw new RefusedError('has a start function; a module must not run code when loaded');
     return module;
   } catch (error) {
-    if (error instanceof WebAssembly.CompileError) throw new ManifestError(`not a valid module: ${error.message}`);
-    if (error instanceof WasmFormatError) throw new ManifestError(error.message);
+    if (error instanceof WebAssembly.CompileError) throw new RefusedError(`not a valid module: ${error.message}`);
+    if (error instanceof WasmFormatError) throw new RefusedError(error.message);
     throw error;
   }
 }
 
 function checkImportsAndExports(module: WebAssembly.Module): void {
   const [first] = WebAssembly.Module.imports(module);
-  if (first) throw new ManifestError(`imports ${first.module}.${first.name}; a module must import nothing`);
+  if (first) throw new RefusedError(`imports ${first.module}.${first.name}; a module must import nothing`);
   const found = new Map(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind]));
   for (const [name, kind] of Object.entries(EXPORTS)) {
     const actual = found.get(name);
-    if (actual === undefined) throw new ManifestError(`lacks the export "${name}" (${kind})`);
-    if (actual !== kind) throw new ManifestError(`export "${name}" is a ${actual}, must be a ${kind}`);
+    if (actual === undefined) throw new RefusedError(`lacks the export "${name}" (${kind})`);
+    if (actual !== kind) throw new RefusedError(`export "${name}" is a ${actual}, must be a ${kind}`);
   }
   if (found.has('migrate') && found.get('migrate') !== 'function') {
-    throw new ManifestError(`export "migrate" is a ${found.get('migrate')}, must be a function`);
+    throw new RefusedError(`export "migrate" is a ${found.get('migrate')}, must be a function`);
   }
 }
 
 function manifestText(module: WebAssembly.Module): string {
   const sections = WebAssembly.Module.customSections(module, MANIFEST_SECTION);
   const [section] = sections;
-  if (!section) throw new ManifestError(`lacks the custom section "${MANIFEST_SECTION}"`);
-  if (sections.length > 1)
-    throw new ManifestError(`has ${sections.length} sections "${MANIFEST_SECTION}", must be one`);
+  if (!section) throw new RefusedError(`lacks the custom section "${MANIFEST_SECTION}"`);
+  if (sections.length > 1) throw new RefusedError(`has ${sections.length} sections "${MANIFEST_SECTION}", must be one`);
   if (section.byteLength > MANIFEST_MAX_BYTES) {
-    throw new ManifestError(`manifest is ${section.byteLength} bytes, at most ${MANIFEST_MAX_BYTES} are read`);
+    throw new RefusedError(`manifest is ${section.byteLength} bytes, at most ${MANIFEST_MAX_BYTES} are read`);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(section);
   } catch {
-    throw new ManifestError('manifest is not UTF-8');
+    throw new RefusedError('manifest is not UTF-8');
   }
 }
 
@@ -175,7 +181,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new ManifestError(`manifest is not JSON: ${(error as Error).message}`);
+    throw new RefusedError(`manifest is not JSON: ${(error as Error).message}`);
   }
 }
 
@@ -190,7 +196,7 @@ function describe(error: z.ZodError): string {
 function checkMeaning(manifest: Manifest): void {
   const { abi, attributes, protocols, slots } = manifest;
   if (abi.major !== ABI_MAJOR) {
-    throw new ManifestError(`speaks ABI ${abi.major}.${abi.minor}, this host speaks ${ABI_MAJOR}.x`);
+    throw new RefusedError(`speaks ABI ${abi.major}.${abi.minor}, this host speaks ${ABI_MAJOR}.x`);
   }
   requireUnique(
     'attribute id',
@@ -205,14 +211,14 @@ function checkMeaning(manifest: Manifest): void {
     protocols.map(({ name }) => name),
   );
   if (slots.some((size, index) => index > 0 && size <= slots[index - 1]!)) {
-    throw new ManifestError(`slots: sizes must ascend, found ${slots.join(', ')}`);
+    throw new RefusedError(`slots: sizes must ascend, found ${slots.join(', ')}`);
   }
   for (const one of protocols) checkSpanName(one, attributes);
 }
 
 function requireUnique(what: string, values: readonly (string | number)[]): void {
   const twice = values.find((value, index) => values.indexOf(value) !== index);
-  if (twice !== undefined) throw new ManifestError(`${what} ${twice} is defined twice`);
+  if (twice !== undefined) throw new RefusedError(`${what} ${twice} is defined twice`);
 }
 
 function checkSpanName({ name, spanName, constants, status }: Protocol, attributes: AttributeDefinition[]): void {
@@ -220,12 +226,12 @@ function checkSpanName({ name, spanName, constants, status }: Protocol, attribut
   if (status) known.add(status.attribute);
   for (const [, reference] of spanName.matchAll(/\{([^{}]*)\}/g)) {
     if (!known.has(reference!)) {
-      throw new ManifestError(
+      throw new RefusedError(
         `protocol ${name}: spanName refers to "${reference}", which is no attribute of the module`,
       );
     }
   }
   if (/[{}]/.test(spanName.replace(/\{[^{}]*\}/g, ''))) {
-    throw new ManifestError(`protocol ${name}: spanName has an unpaired brace: ${spanName}`);
+    throw new RefusedError(`protocol ${name}: spanName has an unpaired brace: ${spanName}`);
   }
 }

@@ -1,8 +1,7 @@
 /** HTTP/1.0 and HTTP/1.1 (RFC 9110, RFC 9112): the module's exports. The wire format is in README.md. */
 
 import { FROM_CLIENT, FROM_SERVER, OPEN_MID_STREAM } from '../sdk/abi';
-import { Chunk } from '../sdk/chunk';
-import { beginOutput, endOutput } from '../sdk/output';
+import { beginOutput, endOutput, enter } from '../sdk/output';
 import { identifyChunks } from './detect';
 import { consume } from './frame';
 import { Connection, SEARCHING } from './state';
@@ -25,7 +24,7 @@ export function identify(count: u32): u32 {
 export function run(first: u32, end: u32): u32 {
   beginOutput();
   let index = first;
-  while (index < end && consume(Chunk.at(index))) index++;
+  while (index < end && consume(enter(index))) index++;
   endOutput();
   return index;
 }

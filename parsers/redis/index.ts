@@ -4,7 +4,7 @@
  */
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP } from '../sdk/abi';
 import { Chunk } from '../sdk/chunk';
-import { beginOutput, endOutput, hasRoom } from '../sdk/output';
+import { beginOutput, endOutput, enter, hasRoom } from '../sdk/output';
 import { Half, isDue, lose } from './frame';
 import { readReply, skip } from './reply';
 import { readRequest } from './request';
@@ -22,7 +22,7 @@ export function close(_slot: u32): void {}
 export function run(first: u32, end: u32): u32 {
   beginOutput();
   let index = first;
-  while (index < end && consume(Chunk.at(index))) index++;
+  while (index < end && consume(enter(index))) index++;
   endOutput();
   return index;
 }

@@ -9,19 +9,25 @@
 export const ABI_MAJOR = 1;
 export const ABI_MINOR = 0;
 
-/** Name of the custom section with the manifest (JSON, UTF-8). */
-// The string itself lives in the host (host/wasm/manifest.ts): parsers have no use for it.
-
 // ── layout: what `layout(inputBytes, outputBytes)` returns the address of ─────────────────────────────────────────
 /** u32: address of the chunk table; `inputBytes` long, chunks grow up from its start, payload down from its end. */
 export const LAYOUT_INPUT = 0;
 /** u32: address of the output arena, `outputBytes` long. */
 export const LAYOUT_OUTPUT = 4;
-/** u32: bytes the last `run` wrote to the output arena. The module sets it, the host reads it after each call. */
+/** u32: bytes `run` has written to the output arena. The module sets it before it returns, and with LAYOUT_CURRENT. */
 export const LAYOUT_OUTPUT_LENGTH = 8;
 /** u32: first address the host may use for slots; 64-byte aligned. Everything from here up belongs to the host. */
 export const LAYOUT_SLOTS = 12;
-export const LAYOUT_SIZE = 16;
+/**
+ * u32: index of the chunk that `run` is at; the host sets NO_CHUNK before each call. A module that writes it (with
+ * LAYOUT_OUTPUT_LENGTH) before it touches a chunk loses one connection to a trap; one that does not loses all of the run.
+ */
+export const LAYOUT_CURRENT = 16;
+/** u32 at +20: reserved, zero. */
+export const LAYOUT_SIZE = 24;
+
+/** LAYOUT_CURRENT before the first chunk. */
+export const NO_CHUNK = 0xffffffff;
 
 // ── chunk: a run of bytes of one direction, or what happened instead of bytes ─────────────────────────────────────
 export const CHUNK_SIZE = 40;
@@ -70,6 +76,8 @@ export const SLOT_ALIGN = 64;
 
 /** open(): the stream was joined at an unknown place; the first bytes may be the middle of a message. */
 export const OPEN_MID_STREAM = 1;
+/** open(): the connection was upgraded to this protocol; identify was not asked. */
+export const OPEN_UPGRADED = 2;
 
 // ── identify(count): the verdict ──────────────────────────────────────────────────────────────────────────────────
 export const IDENTIFY_NO = 0;
@@ -89,36 +97,45 @@ export const OUT_SLOT = 4;
 export const OUT_TYPE = 8;
 /** u16: MESSAGE flags; 0 for other records. */
 export const OUT_FLAGS = 10;
-/** Length of a record that is not a message. */
+/** Length of a record without a key: DESYNC, GROW, SHRINK, GIVE_UP, UPGRADE. The shortest record there is. */
 export const OUT_SHORT = 16;
+/** Length of SKIP and UNDEFINE, and of DEFINE without its attributes. */
+export const OUT_LONG = 24;
 
 /** Message: a request, expecting a response (fifo pairing: the next one of the other direction). */
 export const REQUEST = 1;
 /** Message: a response. */
 export const RESPONSE = 2;
-/** Message: one way; it makes a span of its own. */
+/** Message: one way; it makes a span of its own. With pairing "none" every message does. */
 export const ONEWAY = 3;
 /** Hint: messages before this record never pair with messages after it. OUT_VALUE: reason, free for the module. */
 export const DESYNC = 16;
-/** Hint: move the slot to the next larger class, then offer the current chunk again. */
+/** Hint: move the slot to the next larger class, then offer the current chunk again. Ends the run. */
 export const GROW = 17;
-/** Hint: the state fits the smallest class again. */
+/** Hint: the state fits the smallest class again. Ends the run. */
 export const SHRINK = 18;
 /** Hint: the module can make nothing more of this connection. */
 export const GIVE_UP = 19;
-/** Hint: from here on the connection speaks another protocol. OUT_VALUE: one of the UPGRADE numbers. */
+/**
+ * Hint: from the chunk that `run` returns on, the connection speaks another protocol. OUT_VALUE: one of the UPGRADE
+ * numbers. Ends the run; the slot is closed.
+ */
 export const UPGRADE = 20;
-/** Hint: bytes of direction OUT_VALUE & 1 are not needed before the stream offset at MESSAGE_KEY. Reserved. */
+/** Hint: bytes of direction OUT_VALUE before the stream offset at OUT_KEY are not needed; they may come uncaptured. */
 export const SKIP = 21;
-/** Definitions and sub-streams: numbers reserved in v1, see docs/abi.md. */
+/** Attributes that later messages of the connection refer to by OUT_KEY; OUT_VALUE counts them, they begin at OUT_LONG. */
 export const DEFINE = 32;
+/** Forgets the definition of OUT_KEY. */
 export const UNDEFINE = 33;
+/** Sub-streams: numbers and layouts reserved in v1.0, skipped by the host; see docs/abi.md. */
 export const SUBSTREAM_OPEN = 40;
 export const SUBSTREAM_DATA = 41;
 export const SUBSTREAM_CLOSE = 42;
 
-/** u32 of a short record. */
+/** u32 of a record that is not a message. */
 export const OUT_VALUE = 12;
+/** u64 of SKIP, DEFINE and UNDEFINE. */
+export const OUT_KEY = 16;
 
 /** Message header; attributes follow at MESSAGE_SIZE. */
 export const MESSAGE_SIZE = 64;
@@ -152,12 +169,14 @@ export const MESSAGE_NO_RESPONSE = 8;
 export const MESSAGE_SUSPECT = 16;
 
 // ── attribute: follows the message header, 4-byte aligned ─────────────────────────────────────────────────────────
-/** u16: id from the manifest's attribute table. */
+/** u16: id from the manifest's attribute table, or REFERENCE. */
 export const ATTRIBUTE_ID = 0;
 /** u16: length of the value in bytes: 8 for int (i64) and double (f64), 1 for boolean, any for string. */
 export const ATTRIBUTE_LENGTH = 2;
 /** The value; then padding to a multiple of 4. */
 export const ATTRIBUTE_VALUE = 4;
+/** Attribute id: the 8-byte value is the key of a DEFINE; its attributes belong to this message, too. */
+export const REFERENCE = 0;
 
 // ── UPGRADE numbers ───────────────────────────────────────────────────────────────────────────────────────────────
 export const UPGRADE_TUNNEL = 1;
@@ -170,3 +189,7 @@ export const UPGRADE_TLS = 4;
 export const MESSAGE_MAX = 8192;
 /** Longest string attribute. */
 export const STRING_MAX = 2048;
+/** Attributes of one message or definition, references included. */
+export const ATTRIBUTES_MAX = 256;
+/** Attribute bytes of all definitions of one connection; the oldest go first. */
+export const DEFINITIONS_MAX = 65536;

@@ -11,11 +11,13 @@
 import {
   ABI_MAJOR,
   ABI_MINOR,
+  LAYOUT_CURRENT,
   LAYOUT_INPUT,
   LAYOUT_OUTPUT,
   LAYOUT_OUTPUT_LENGTH,
   LAYOUT_SIZE,
   LAYOUT_SLOTS,
+  NO_CHUNK,
   SLOT_ALIGN,
 } from './abi';
 
@@ -46,12 +48,19 @@ export function layout(inputBytes: u32, outputBytes: u32): u32 {
   store<u32>(record, <u32>output, LAYOUT_OUTPUT);
   store<u32>(record, 0, LAYOUT_OUTPUT_LENGTH);
   store<u32>(record, <u32>slots, LAYOUT_SLOTS);
+  store<u32>(record, NO_CHUNK, LAYOUT_CURRENT);
   return <u32>record;
 }
 
 /** Tells the host how much of the output arena is written. */
 export function setOutputLength(bytes: u32): void {
   store<u32>(record, bytes, LAYOUT_OUTPUT_LENGTH);
+}
+
+/** Tells the host which chunk is at work: should it trap, everything up to here counts, and only its connection is lost. */
+export function setCurrent(index: u32, outputBytes: u32): void {
+  store<u32>(record, outputBytes, LAYOUT_OUTPUT_LENGTH);
+  store<u32>(record, index, LAYOUT_CURRENT);
 }
 
 function alignUp(address: u64): u64 {

@@ -2,6 +2,7 @@
  * Writes the output arena: messages with their attributes, and hints.
  *
  *   beginOutput();                                    // at the start of run
+ *   const chunk = enter(index);                       // for each chunk
  *   if (!hasRoom()) return index;                     // before every message
  *   const message = Message.open(slot, REQUEST);      // at most one is open
  *   message.string(URL_PATH, from, length);
@@ -36,7 +37,8 @@ import {
   STRING_MAX,
 } from './abi';
 import { copy } from './bytes';
-import { outputArena, outputLimit, setOutputLength } from './module';
+import { Chunk } from './chunk';
+import { outputArena, outputLimit, setCurrent, setOutputLength } from './module';
 
 /** Hints that may accompany one message. */
 const HINTS = 4;
@@ -53,6 +55,12 @@ export function beginOutput(): void {
 
 export function endOutput(): void {
   setOutputLength(<u32>(cursor - outputArena));
+}
+
+/** The chunk to work on next. All output so far stands, whatever happens from here on. */
+export function enter(index: u32): Chunk {
+  setCurrent(index, <u32>(cursor - outputArena));
+  return Chunk.at(index);
 }
 
 /** Whether another message and its hints fit for certain. */

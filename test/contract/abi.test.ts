@@ -56,7 +56,7 @@ test('message flags are single bits of a u16', () => {
 });
 
 test.each([
-  ['layout', section('LAYOUT_INPUT', 'LAYOUT_SLOTS'), abi.LAYOUT_SIZE],
+  ['layout', section('LAYOUT_INPUT', 'LAYOUT_CURRENT'), abi.LAYOUT_SIZE],
   ['chunk', section('CHUNK_SLOT', 'CHUNK_OFFSET'), abi.CHUNK_SIZE],
   ['output record', section('OUT_LENGTH', 'OUT_FLAGS'), abi.OUT_SHORT],
   ['message', section('MESSAGE_STATUS', 'MESSAGE_PROTOCOL'), abi.MESSAGE_SIZE],

@@ -5,9 +5,9 @@
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { ExportQueue } from '../../host/export/queue.ts';
-import type { ParserModule } from '../../host/pipeline.ts';
 import { C, sumCounters } from '../../host/self/counters.ts';
 import type { ExportOutcome } from '../../host/spans/span.ts';
+import type { ParserModule } from '../../host/wasm/admit.ts';
 import { lineModule } from './line-protocol.ts';
 import { createRig, expectBalanced, SILENT } from './rig.ts';
 import { Conversation } from './scripted-source.ts';

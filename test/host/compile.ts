@@ -1,16 +1,14 @@
 /** Compiles a parser module from source text, with the options and the checks of parsers/build.ts. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MANIFEST_SECTION, type Manifest, readManifest } from '../../host/wasm/manifest.ts';
+import { admitModule, type ParserModule } from '../../host/wasm/admit.ts';
+import { MANIFEST_SECTION } from '../../host/wasm/manifest.ts';
 import { appendCustomSection } from '../../host/wasm/sections.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const ENTRY = 'module-under-test.ts';
 
-export interface TestModule {
-  readonly module: WebAssembly.Module;
-  readonly manifest: Manifest;
-}
+export type TestModule = ParserModule;
 
 /** The source may import './parsers/sdk/…'. */
 export async function compileModule(source: string, manifest: object): Promise<TestModule> {
@@ -19,7 +17,7 @@ export async function compileModule(source: string, manifest: object): Promise<T
     MANIFEST_SECTION,
     Buffer.from(JSON.stringify(manifest)),
   );
-  return { module: new WebAssembly.Module(bytes), manifest: readManifest(bytes) };
+  return admitModule(bytes);
 }
 
 export async function compileSource(source: string): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 /** Records in, spans out: the whole data path of one shard on traffic that the test scripts. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
-import type { ParserModule } from '../../host/pipeline.ts';
+import type { ParserModule } from '../../host/wasm/admit.ts';
 import { lineModule } from './line-protocol.ts';
 import { createRig, expectBalanced } from './rig.ts';
 import { Conversation, createRecord } from './scripted-source.ts';

@@ -1,9 +1,10 @@
 /** A pipeline over a scripted source, and what comes out of it as objects. */
 import { expect } from 'vitest';
-import { type ParserModule, Pipeline, type PipelineOptions } from '../../host/pipeline.ts';
+import { Pipeline, type PipelineOptions } from '../../host/pipeline.ts';
 import { type CounterId, type Counters, createCounters, sumCounters } from '../../host/self/counters.ts';
 import type { Log } from '../../host/self/log.ts';
 import type { Span } from '../../host/spans/span.ts';
+import type { ParserModule } from '../../host/wasm/admit.ts';
 import { ScriptedSource } from './scripted-source.ts';
 
 export const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,6 +1,7 @@
 /** The static checks of host/wasm/manifest.ts: what is refused, and that the reason is said. No guest code runs. */
 import { describe, expect, test } from 'vitest';
-import { MANIFEST_SECTION, ManifestError, parseManifest, readManifest } from '../../host/wasm/manifest.ts';
+import { MANIFEST_SECTION, parseManifest, readManifest } from '../../host/wasm/manifest.ts';
+import { RefusedError } from '../../host/wasm/refusal.ts';
 import { appendCustomSection, hasStartSection, WasmFormatError } from '../../host/wasm/sections.ts';
 
 type Json = Record<string, unknown>;
@@ -21,6 +22,8 @@ const manifest = {
   protocols: [protocol],
   ports: [1234],
   magic: ['\u0016\u0003', '*'],
+  minBytes: 1,
+  accepts: [],
   slots: [64, 256],
   stateVersion: 1,
   limits: { memoryPages: 16, fuelPerKiB: 1000, outputPerCall: 65536 },
@@ -67,7 +70,7 @@ describe('a manifest', () => {
   ];
   for (const [what, change, reason] of refused) {
     test(`with ${what} is refused`, () => {
-      expect(() => parseManifest(text(change))).toThrow(ManifestError);
+      expect(() => parseManifest(text(change))).toThrow(RefusedError);
       expect(() => parseManifest(text(change))).toThrow(reason);
     });
   }
@@ -152,7 +155,7 @@ describe('a module', () => {
     expect(() => readManifest(new Uint8Array([1, 2, 3]))).toThrow('not a valid module');
     const bytes = described(moduleWith({ exports }));
     for (let length = 0; length < bytes.length; length++) {
-      expect(() => readManifest(bytes.slice(0, length)), `${length} bytes`).toThrow(ManifestError);
+      expect(() => readManifest(bytes.slice(0, length)), `${length} bytes`).toThrow(RefusedError);
     }
   });
 
