@@ -12,7 +12,10 @@ export default defineConfig({
       {
         test: {
           name: 'alone',
-          include: ['fuzz/**/*.test.ts', 'test/{contract,host,parsers,replay,export}/**/*.test.ts'],
+          include: [
+            'fuzz/**/*.test.ts',
+            'test/{contract,examples,export,golden,host,hostile,modules,parsers,replay,sdk}/**/*.test.ts',
+          ],
           testTimeout: 60_000,
         },
       },

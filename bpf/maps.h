@@ -80,7 +80,10 @@ struct {
 	__type(value, struct port_set);
 } ports __weak SEC(".maps");
 
-/* Connections (socket cookies) user space is done with; an entry moves into the connection's state when it is met. */
+/*
+ * Verdicts by connection (socket cookie): 1 when user space is done with it, 0 when it wants it again. An entry moves
+ * into the connection's state when it is met.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, IGNORED_MAX);
@@ -88,7 +91,7 @@ struct {
 	__type(value, __u8);
 } ignored __weak SEC(".maps");
 
-/* Incremented by user space after it adds to `ignored`: until then nobody looks there twice. */
+/* Incremented by user space after it writes to `ignored`: until then nobody looks there twice. */
 struct verdicts {
 	__u32 generation;
 };

@@ -112,6 +112,12 @@ static __always_inline void mark(struct connection *connection, __u32 bits)
 		__sync_fetch_and_or(&connection->state, bits);
 }
 
+static __always_inline void unmark(struct connection *connection, __u32 bits)
+{
+	if (connection->state & bits)
+		__sync_fetch_and_and(&connection->state, ~bits);
+}
+
 static __always_inline __u64 next_sequence(__u32 ring)
 {
 	struct sequence *sequence = bpf_map_lookup_elem(&sequences, &ring);

@@ -44,23 +44,26 @@ static __always_inline bool process_selected(struct sock *sk, __u32 tgid)
 	return true;
 }
 
-/* User space's list is looked at once for each time it grew. */
+/* User space's verdicts are looked at once for each time they changed. */
 static __always_inline bool is_ignored(struct sock *sk, struct connection *connection)
 {
 	__u32 zero = 0;
 	struct verdicts *now = bpf_map_lookup_elem(&verdicts, &zero);
 	__u64 cookie;
+	__u8 *ignore;
 
-	if (connection->state & CONNECTION_IGNORED)
-		return true;
 	if (!now || now->generation == connection->generation)
-		return false;
+		return connection->state & CONNECTION_IGNORED;
 	connection->generation = now->generation;
 	cookie = bpf_get_socket_cookie(sk);
-	if (bpf_map_delete_elem(&ignored, &cookie))
-		return false;
-	mark(connection, CONNECTION_IGNORED);
-	return true;
+	ignore = bpf_map_lookup_elem(&ignored, &cookie);
+	if (ignore && *ignore)
+		mark(connection, CONNECTION_IGNORED);
+	else if (ignore)
+		unmark(connection, CONNECTION_IGNORED);
+	if (ignore)
+		bpf_map_delete_elem(&ignored, &cookie);
+	return connection->state & CONNECTION_IGNORED;
 }
 
 static __always_inline bool connection_wanted(struct sock *sk, struct connection *connection)

@@ -1,41 +1,31 @@
 /**
- * The parsers under test: every folder that parsers/build.ts finds, built when stale, compiled once per test file.
- * SPANWIRE_PARSERS=redis,http1 narrows it to those, for work on one of them.
+ * The parsers under test, found and not listed: those that ship, and the templates of `spanwire module new`. Built when
+ * stale, metered as in the agent, loaded once per test file. SPANWIRE_PARSERS=redis,template/line narrows them to those,
+ * for work on one of them.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Manifest, readManifest } from '../host/wasm/manifest.ts';
-import { buildParsers } from '../parsers/build.ts';
-import { type Case, parseCases } from './cases.ts';
+import { loadParser, type Parser, readCases } from '../host/modules/trial/parser.ts';
+import { type BuiltParser, buildParsers, findParsers, findTemplates } from '../parsers/build.ts';
 
-export interface Parser {
-  readonly name: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly module: WebAssembly.Module;
-  readonly manifest: Manifest;
-  readonly cases: readonly Case[];
+export type { Parser } from '../host/modules/trial/parser.ts';
+
+/** The parsers that ship. */
+export function loadParsers(): Promise<Parser[]> {
+  return load(findParsers());
 }
 
-const ROOT = join(import.meta.dirname, '..');
-
-export async function loadParsers(): Promise<Parser[]> {
-  const built = await buildParsers(process.env.SPANWIRE_PARSERS?.split(','));
-  return built.map(({ name, file }) => {
-    const bytes = new Uint8Array(readFileSync(file));
-    return {
-      name,
-      bytes,
-      module: new WebAssembly.Module(bytes),
-      manifest: readManifest(bytes),
-      cases: loadCases(name),
-    };
-  });
+/** Not part of the agent, and held to the same properties: what is made of them begins with these. */
+export function loadTemplates(): Promise<Parser[]> {
+  return load(findTemplates());
 }
 
-function loadCases(name: string): Case[] {
-  const folder = join(ROOT, 'parsers', name, 'cases');
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.md'))
-    .sort()
-    .flatMap((file) => parseCases(readFileSync(join(folder, file), 'utf8'), `${name}/${file}`));
+async function load(all: readonly string[]): Promise<Parser[]> {
+  const wanted = process.env.SPANWIRE_PARSERS?.split(',');
+  const built = await buildParsers(all.filter((one) => wanted?.includes(one) ?? true));
+  return built.map(read);
+}
+
+function read({ name, folder, file }: BuiltParser): Parser {
+  return loadParser(new Uint8Array(readFileSync(file)), readCases(join(folder, 'cases'), name));
 }

@@ -3,28 +3,27 @@
  * shard, and ends everything in the order that loses nothing: detach, let the workers drain and flush, exit.
  */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import type { Capture, CounterName, Ring } from '../native/index.d.ts';
 import type { Config } from './config.ts';
 import { Selection, selectsEverything } from './discovery/selection.ts';
 import { addon, readBpfObject } from './kernel/addon.ts';
 import { ControlReader } from './kernel/control.ts';
-import { type CounterId, type Counters, createCounters, sumCounters } from './self/counters.ts';
+import { createAcceptance } from './modules/accept.ts';
+import { ModuleService } from './modules/service.ts';
+import { type ControlSocket, openControlSocket } from './self/control-socket.ts';
+import { type CounterId, sumCounters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { explainRefusal } from './self/privileges.ts';
+import type { ParserModule } from './wasm/admit.ts';
 import { loadModules, shippedModuleFolder } from './wasm/load.ts';
-import type { WorkerCommand, WorkerInput, WorkerReport } from './worker.ts';
+import type { WorkerReport } from './worker.ts';
+import { Workers } from './workers.ts';
 
 const CONTROL_BYTES = 256 * 1024;
 const CONTROL_POLL_MS = 20;
 const STATUS_MS = 60_000;
 /** One worker for every four cores, at least one. */
 const CORES_PER_SHARD = 4;
-/** Garbage of exporting may pile up to this before it is collected: V8's default doubles the agent's memory. */
-const YOUNG_GENERATION_MB = 24;
-/** Beyond the exporters' own deadline, before a worker is ended by force. */
-const STOP_GRACE_MS = 5_000;
-
 export interface AgentSummary {
   readonly kernel: Readonly<Record<CounterName, number>>;
   readonly host: Readonly<Record<CounterId, number>>;
@@ -35,27 +34,28 @@ export class Agent {
   readonly #log: Log;
   readonly #capture: Capture;
   readonly #control: Ring;
-  readonly #workers: Worker[] = [];
-  readonly #counters: Counters[] = [];
+  readonly #workers: Workers;
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #failure = Promise.withResolvers<never>();
+  #modules: ModuleService | undefined;
+  #socket: ControlSocket | undefined;
   #kernel: Record<CounterName, number> | undefined;
-  #failed: Error | undefined;
 
   /** Loads the kernel side; throws an Error that says what is missing and what to do. */
   constructor(config: Config, log: Log) {
     this.#config = config;
     this.#log = log;
-    this.#failure.promise.catch(() => {});
     this.#capture = this.#load();
     this.#control = new addon.Ring(this.#capture.controlFd());
+    this.#workers = new Workers(config, log, (report) => this.#hear(report));
   }
 
   /** Starts workers and capture; resolves when capture has begun. */
   async start(): Promise<void> {
     const modules = loadModules(shippedModuleFolder());
     const shards = this.#shards();
-    await Promise.all(Array.from({ length: shards }, (_, shard) => this.#startWorker(shard, modules)));
+    const rings = Array.from({ length: shards }, (_, shard) => this.#capture.ringFd(shard));
+    await this.#workers.start(rings, modules);
+    await this.#manageModules(modules);
     const rules = this.#rules();
     const selection = new Selection(rules, this.#capture, process.pid, this.#log);
     selection.announcePorts();
@@ -79,27 +79,29 @@ export class Agent {
 
   /** Rejects when a worker died; otherwise never settles. */
   get failure(): Promise<never> {
-    return this.#failure.promise;
+    return this.#workers.failure;
   }
 
   /** Stops capture, lets the workers finish, and tells what happened. */
   async stop(): Promise<AgentSummary> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#socket?.close();
+    await this.#modules?.close();
     this.#capture.detach();
     this.#kernel = this.#capture.counters();
     this.#control.close();
-    await Promise.all(this.#workers.map((worker) => this.#stopWorker(worker)));
+    await this.#workers.stop();
     this.#capture.close();
     return this.summary();
   }
 
   summary(): AgentSummary {
-    return { kernel: this.#kernel ?? this.#capture.counters(), host: sumCounters(this.#counters) };
+    return { kernel: this.#kernel ?? this.#capture.counters(), host: sumCounters(this.#workers.counters) };
   }
 
   /** Stops or resumes the reading of all rings, as a stuck consumer would. For tests of loss. */
   hold(held: boolean): void {
-    this.#tell({ type: 'hold', held });
+    this.#workers.tell({ type: 'hold', held });
   }
 
   #load(): Capture {
@@ -127,58 +129,30 @@ export class Agent {
     return { ports: openPort, pids: pid, executables: exe };
   }
 
-  #startWorker(shard: number, modules: WorkerInput['modules']): Promise<void> {
-    const counters = createCounters();
-    this.#counters.push(counters);
-    const input: WorkerInput = { shard, ringFd: this.#capture.ringFd(shard), config: this.#config, modules, counters };
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
-      workerData: input,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
-    this.#workers.push(worker);
-    return new Promise((resolve, reject) => {
-      worker.on('message', (report: WorkerReport) => {
-        if (report.type === 'ready') resolve();
-        if (report.type === 'ignore') this.#capture.ignoreConnection(report.cookieLow, report.cookieHigh);
-      });
-      worker.on('error', (error) => {
-        this.#failed = error as Error;
-        reject(error);
-        this.#failure.reject(error as Error);
-      });
-    });
+  async #manageModules(shipped: readonly ParserModule[]): Promise<void> {
+    const [config, workers, log] = [this.#config, this.#workers, this.#log];
+    const modules = new ModuleService({ config, shipped, workers, accept: createAcceptance(shipped), log });
+    this.#modules = modules;
+    modules.start();
+    this.#socket = await openControlSocket({ '/modules': () => modules.list() }, log);
+  }
+
+  #hear(report: WorkerReport): void {
+    if (report.type === 'verdict') {
+      this.#capture.ignoreConnection(report.cookieLow, report.cookieHigh, report.ignored);
+    } else if (report.type === 'retired') this.#modules?.retired(report.digest, report.reason);
   }
 
   #watchProcesses(selection: Selection): void {
     const reader = new ControlReader(this.#control, {
       exec: (tgid, path) => {
         selection.executed(tgid, path);
-        this.#tell({ type: 'exec', tgid, path });
+        this.#workers.tell({ type: 'exec', tgid, path });
       },
-      exit: (tgid) => this.#tell({ type: 'exit', tgid }),
+      exit: (tgid) => this.#workers.tell({ type: 'exit', tgid }),
       listen: (tgid, port) => this.#log.debug({ pid: tgid, port }, 'process listens'),
     });
     this.#timers.push(setInterval(() => reader.poll(), CONTROL_POLL_MS).unref());
-  }
-
-  #tell(command: WorkerCommand): void {
-    for (const worker of this.#workers) worker.postMessage(command);
-  }
-
-  async #stopWorker(worker: Worker): Promise<void> {
-    if (this.#failed !== undefined) {
-      await worker.terminate();
-      return;
-    }
-    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    worker.postMessage({ type: 'stop' } satisfies WorkerCommand);
-    const force = setTimeout(() => {
-      this.#log.error({}, 'a worker did not stop in time and was ended: spans it held are lost');
-      worker.terminate();
-    }, this.#config.shutdownTimeout + STOP_GRACE_MS);
-    await ended;
-    clearTimeout(force);
   }
 
   #status(): void {

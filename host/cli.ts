@@ -1,6 +1,8 @@
 /** The command line: what each command takes and what it calls. Exit codes: 0 done, 1 failure, 2 usage. */
 import { Command, CommanderError, Option } from 'commander';
+import { moduleCommand } from './commands/module/index.ts';
 import { type RawConfig, readConfig, UsageError } from './config.ts';
+import { TRUST_POLICIES } from './modules/trust.ts';
 import { LOG_LEVELS } from './self/log.ts';
 import { VERSION } from './version.ts';
 
@@ -46,6 +48,7 @@ export function createProgram(): Command {
       const { replayFiles } = await import('./commands/replay.ts');
       process.exitCode = await replayFiles(files, readConfig({ printer: 'text', ...options }, {}));
     });
+  program.addCommand(moduleCommand());
   program
     .command('doctor')
     .description('tell what this kernel and these capabilities allow, with the remedy for each no')
@@ -81,7 +84,18 @@ function addRunOptions(command: Command): Command {
     .option('--exe <globs>', 'processes by executable, such as nginx,/opt/*/bin/*')
     .option('--payload <size>', 'bytes kept of each call, at most 16KiB (default 4KiB)')
     .option('--ring <size>', 'ring buffer of each shard, a power of two (default 16MiB)')
-    .option('--shards <number>', 'worker threads (default: one for every four cores)');
+    .option('--shards <number>', 'worker threads (default: one for every four cores)')
+    .optionsGroup('Parser modules of your own:')
+    .option('--modules <folders>', 'folders watched for .wasm files, comma-separated')
+    .option('--module-interval <ms>', 'how often they are looked at (default 200)')
+    .addOption(
+      new Option('--module-trust <policy>', 'what a module needs a signature or digest for (default enforce)').choices([
+        ...TRUST_POLICIES,
+      ]),
+    )
+    .option('--module-keys <keys>', 'minisign public keys, or files with one')
+    .option('--module-digests <digests>', 'SHA-256 of modules to trust without a signature')
+    .option('--module-minimum <list>', 'lowest versions, such as redis@1.2.0');
 }
 
 function addOutputOptions(command: Command): Command {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { parsePorts } from './discovery/ports.ts';
+import { readDigests, readKeys, readMinimums, TRUST_POLICIES } from './modules/trust.ts';
 import { LOG_LEVELS } from './self/log.ts';
 
 /** The configuration is wrong: exit code 2, with words for the user. */
@@ -33,6 +34,18 @@ const list = z.string().transform((text) =>
     .map((one) => one.trim())
     .filter((one) => one !== ''),
 );
+
+/** What a reader throws becomes an issue of the option. */
+function orIssue<Input, Output>(read: (value: Input) => Output) {
+  return (value: Input, context: z.RefinementCtx): Output => {
+    try {
+      return read(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+      return z.NEVER;
+    }
+  };
+}
 
 const size = z.string().transform((text, context) => {
   const match = /^(\d+)\s*(KiB|MiB|K|M)?$/i.exec(text.trim());
@@ -70,6 +83,12 @@ const schema = z.object({
   queue: whole(1, 1_000_000).default(16_384),
   attributes: list.default([]),
   shutdownTimeout: whole(0, 600_000).default(10_000),
+  modules: list.default([]),
+  moduleInterval: whole(20, 60_000).default(200),
+  moduleTrust: z.enum(TRUST_POLICIES).default('enforce'),
+  moduleKeys: list.transform(orIssue(readKeys)).default([]),
+  moduleDigests: list.transform(orIssue(readDigests)).default(new Set<string>()),
+  moduleMinimum: list.transform(orIssue(readMinimums)).default(new Map<string, string>()),
   logLevel: z.enum(LOG_LEVELS).default('info'),
   logFormat: z.enum(['text', 'json']).default('text'),
 });
@@ -90,6 +109,12 @@ const ENVIRONMENT: { readonly [name in keyof Config]?: readonly string[] } = {
   shards: ['SPANWIRE_SHARDS'],
   batch: ['SPANWIRE_BATCH', 'OTEL_EBPF_OTLP_TRACES_BATCH_MAX_SIZE'],
   queue: ['SPANWIRE_QUEUE', 'OTEL_EBPF_OTLP_TRACES_QUEUE_SIZE'],
+  modules: ['SPANWIRE_MODULES'],
+  moduleInterval: ['SPANWIRE_MODULE_INTERVAL'],
+  moduleTrust: ['SPANWIRE_MODULE_TRUST'],
+  moduleKeys: ['SPANWIRE_MODULE_KEYS'],
+  moduleDigests: ['SPANWIRE_MODULE_DIGESTS'],
+  moduleMinimum: ['SPANWIRE_MODULE_MINIMUM'],
   logLevel: ['SPANWIRE_LOG_LEVEL', 'OTEL_EBPF_LOG_LEVEL'],
   logFormat: ['SPANWIRE_LOG_FORMAT', 'OTEL_EBPF_LOG_FORMAT'],
 };

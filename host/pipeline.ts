@@ -5,7 +5,7 @@
  *   decode         this file: one record, one kind  kernel/layout.ts
  *   Connections    whose bytes are these            conn/connections.ts
  *   StreamOrder    in order, gaps exact             conn/stream-order.ts
- *   Router         which protocol, run its parser   conn/router.ts, conn/identify.ts, wasm/instance.ts
+ *   Router         which protocol, run its parser   conn/router.ts, conn/identify.ts, wasm/modules.ts, wasm/instance.ts
  *   Pairing        requests meet responses          spans/pairing.ts
  *   Assembler      a row of the span batch          spans/assemble.ts
  *   emit           sealed batches to the exporters  export/
@@ -13,7 +13,7 @@
  * Everything runs on one thread, pulled by `poll`; nothing waits and nothing is called back later.
  */
 import { Connections, FREE, IGNORED, type ProcessFacts } from './conn/connections.ts';
-import { Router } from './conn/router.ts';
+import { type LoadReport, Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
 import type { RecordSource } from './kernel/source.ts';
@@ -25,7 +25,7 @@ import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
 import type { ParserModule } from './wasm/admit.ts';
-import { ParserInstance } from './wasm/instance.ts';
+import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
 
 export interface PipelineOptions {
   readonly modules: readonly ParserModule[];
@@ -40,7 +40,10 @@ export interface PipelineOptions {
   /** How long a hole in a stream may wait for bytes reported out of order; 0 when the source never reorders. */
   readonly reorderMs: number;
   readonly emit: (batch: SealedBatch) => void;
-  readonly ignore: (cookieLow: number, cookieHigh: number) => void;
+  /** The kernel may stop copying a connection, or is to take it up again. */
+  readonly verdict: (cookieLow: number, cookieHigh: number, ignored: boolean) => void;
+  /** A module failed too often and gets no more connections. */
+  readonly retired: (parser: ParserModule, reason: string) => void;
 }
 
 /** One drain: large enough to amortise the call, small enough to stay in the L2 cache. */
@@ -55,7 +58,7 @@ export class Pipeline {
   readonly #source: RecordSource;
   readonly #options: PipelineOptions;
   readonly #counters: Counters;
-  readonly #instances: ParserInstance[];
+  readonly #modules: ShardModules;
   readonly #order: StreamOrder;
   readonly #router: Router;
   readonly #pairing: Pairing;
@@ -80,7 +83,8 @@ export class Pipeline {
     this.#counters = counters;
     this.connections = new Connections(options.processes);
     const protocols = new ProtocolTable();
-    const firstProtocol = modules.map(({ manifest }) => protocols.add(manifest, options.optIn));
+    this.#modules = new ShardModules(protocols, options.optIn);
+    for (const module of modules) this.#modules.load(module);
     const messages = new Messages({ messages: WAITING_MESSAGES_MAX, attributeBytes: WAITING_ATTRIBUTE_BYTES_MAX });
     this.#assembler = new Assembler(messages, protocols, counters, options);
     const connections = this.connections;
@@ -88,14 +92,12 @@ export class Pipeline {
       this.#assembler.add(
         request,
         response,
-        firstProtocol[connections.parser[connection]!]!,
+        this.#modules.at(connections.parser[connection]!).firstProtocol,
         connections.endpoint(connection),
         connections.isServer(connection),
       );
     });
-    this.#instances = modules.map(({ module, manifest }, index) => new ParserInstance(module, manifest, index));
-    const probers = modules.map(({ module, manifest }, index) => new ParserInstance(module, manifest, index));
-    this.#router = new Router(connections, this.#instances, probers, this.#pairing, counters, options);
+    this.#router = new Router(connections, this.#modules, this.#pairing, counters, options);
     this.#order = new StreamOrder(connections, this.#router, counters, options.reorderMs);
   }
 
@@ -108,8 +110,9 @@ export class Pipeline {
   poll(nowMs: number): number {
     const length = this.#source.drain(this.#batch, 0, BATCH_BYTES);
     if (length > 0) {
-      this.#router.beginBatch(this.#batch);
-      this.#decode(length, Math.floor(nowMs / 1000));
+      const second = Math.floor(nowMs / 1000);
+      this.#router.beginBatch(this.#batch, second);
+      this.#decode(length, second);
     }
     if (this.#order.holes > 0) this.#order.expire(nowMs);
     this.#free(this.#router.flush());
@@ -118,10 +121,29 @@ export class Pipeline {
     return length;
   }
 
-  /** What time alone brings about; call about once in 100 ms. */
-  tick(nowMs: number): void {
+  /**
+   * Adds a module, or puts it in the place of the one of its name without losing what that one has begun. Throws when
+   * it cannot start; nothing has changed then.
+   */
+  load(module: ParserModule, nowMs: number): LoadReport {
+    return this.#router.load(module, Math.floor(nowMs / 1000));
+  }
+
+  /** Takes a module away; its connections are identified anew. */
+  unload(digest: string): void {
+    this.#router.unload(digest);
+  }
+
+  modules(nowMs: number): ModuleStatus[] {
+    return this.#modules.status(nowMs);
+  }
+
+  /** What time alone brings about; call about once in 100 ms. Returns old versions of modules that are done. */
+  tick(nowMs: number): readonly LoadedModule[] {
     this.#pairing.settle(nowMs);
+    this.#router.tick(nowMs);
     this.#assembler.flushOlderThan(this.#options.batchMs);
+    return this.#modules.reap();
   }
 
   /**
@@ -154,7 +176,9 @@ export class Pipeline {
 
   /** Bytes of memory that grow with traffic. */
   get parserMemoryBytes(): number {
-    return this.#instances.reduce((sum, instance) => sum + instance.memoryBytes, 0);
+    let bytes = 0;
+    for (const { instance } of this.#modules.all()) bytes += instance.memoryBytes;
+    return bytes;
   }
 
   #decode(length: number, second: number): void {

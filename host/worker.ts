@@ -9,10 +9,11 @@ import { createConfiguredSinks } from './export/configured.ts';
 import { addon } from './kernel/addon.ts';
 import { Pipeline } from './pipeline.ts';
 import { C, type Counters } from './self/counters.ts';
-import { createLog } from './self/log.ts';
+import { createLog, type Log } from './self/log.ts';
 import { resourceAttributes } from './self/resource.ts';
 import { Shard } from './shard.ts';
 import type { ParserModule } from './wasm/admit.ts';
+import type { ModuleStatus } from './wasm/modules.ts';
 
 export interface WorkerInput {
   readonly shard: number;
@@ -27,12 +28,18 @@ export type WorkerCommand =
   | { readonly type: 'stop' }
   | { readonly type: 'hold'; readonly held: boolean }
   | { readonly type: 'exec'; readonly tgid: number; readonly path: string }
-  | { readonly type: 'exit'; readonly tgid: number };
+  | { readonly type: 'exit'; readonly tgid: number }
+  | { readonly type: 'load'; readonly request: number; readonly parser: ParserModule }
+  | { readonly type: 'unload'; readonly request: number; readonly digest: string }
+  | { readonly type: 'modules'; readonly request: number };
 
 /** Worker to main. */
 export type WorkerReport =
   | { readonly type: 'ready' }
-  | { readonly type: 'ignore'; readonly cookieLow: number; readonly cookieHigh: number }
+  | { readonly type: 'verdict'; readonly cookieLow: number; readonly cookieHigh: number; readonly ignored: boolean }
+  | { readonly type: 'retired'; readonly digest: string; readonly name: string; readonly reason: string }
+  | { readonly type: 'answer'; readonly request: number; readonly modules: readonly ModuleStatus[] }
+  | { readonly type: 'refused'; readonly request: number; readonly reason: string }
   | { readonly type: 'drained' };
 
 /** From this share of the export queue on, the ring is left to fill. */
@@ -60,7 +67,8 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
     batchMs: config.batchTimeout,
     reorderMs: REORDER_MS,
     emit: (batch) => sinks.push(batch),
-    ignore: (cookieLow, cookieHigh) => report({ type: 'ignore', cookieLow, cookieHigh }),
+    verdict: (cookieLow, cookieHigh, ignored) => report({ type: 'verdict', cookieLow, cookieHigh, ignored }),
+    retired: ({ digest, manifest }, reason) => report({ type: 'retired', digest, name: manifest.name, reason }),
   });
   pipeline.setClockOffset(...addon.realtimeOffset());
   const shard = new Shard({
@@ -74,7 +82,8 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
     if (command.type === 'stop') shard.stop();
     else if (command.type === 'hold') shard.hold(command.held);
     else if (command.type === 'exec') processes.started(command.tgid, command.path);
-    else processes.ended(command.tgid);
+    else if (command.type === 'exit') processes.ended(command.tgid);
+    else report(serve(command, pipeline, log));
   });
   report({ type: 'ready' });
   await shard.run();
@@ -82,6 +91,24 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
   await sinks.shutdown(config.shutdownTimeout);
   report({ type: 'drained' });
   port.close();
+}
+
+type Request = Extract<WorkerCommand, { readonly request: number }>;
+
+/** Modules come and go here, between two turns of the shard. */
+function serve(command: Request, pipeline: Pipeline, log: Log): WorkerReport {
+  const { request } = command;
+  const start = performance.now();
+  try {
+    if (command.type === 'load') {
+      const report = pipeline.load(command.parser, start);
+      const { name, version } = command.parser.manifest;
+      log.debug({ module: name, version, ...report, ms: performance.now() - start }, 'module loaded by a shard');
+    } else if (command.type === 'unload') pipeline.unload(command.digest);
+    return { type: 'answer', request, modules: pipeline.modules(performance.now()) };
+  } catch (error) {
+    return { type: 'refused', request, reason: (error as Error).message };
+  }
 }
 
 if (parentPort !== null) await main(parentPort, workerData as WorkerInput);

@@ -51,8 +51,8 @@ export class Capture {
   selectProcess(tgid: number, selected: boolean): void;
   /** Selects processes by the port they listen on, now and later. Ranges are inclusive. */
   selectPorts(ranges: ReadonlyArray<readonly [number, number]>): void;
-  /** Stops the capture of one connection (socket cookie as two u32 halves). */
-  ignoreConnection(cookieLow: number, cookieHigh: number): void;
+  /** Stops the capture of one connection (socket cookie as two u32 halves), or takes it up again. */
+  ignoreConnection(cookieLow: number, cookieHigh: number, ignored: boolean): void;
   /** Detaches and frees everything. A second call throws ERR_CLOSED. */
   close(): void;
 }

@@ -11,6 +11,7 @@ import { addon, readBpfObject, readLadderObject } from '../kernel/addon.ts';
 import { NEEDED_CAPABILITIES } from '../self/privileges.ts';
 import type { ParserModule } from '../wasm/admit.ts';
 import { loadModules, shippedModuleFolder } from '../wasm/load.ts';
+import { FUEL_EXPORT } from '../wasm/rewrite/meter.ts';
 
 interface Finding {
   readonly ok: boolean;
@@ -140,7 +141,8 @@ function parsers(): Finding[] {
 
 /** Starts the module and asks it which ABI it speaks: our own, so AssemblyScript's loader may run it. */
 function parser({ manifest, module }: ParserModule): Finding {
-  const { exports } = instantiateSync<{ abi_version(): number }>(module);
+  const { exports } = instantiateSync<{ abi_version(): number; readonly [FUEL_EXPORT]: { value: number } }>(module);
+  exports[FUEL_EXPORT].value = manifest.limits.fuelPerKiB;
   const spoken = exports.abi_version() >>> 16;
   return {
     ok: spoken === ABI_MAJOR,

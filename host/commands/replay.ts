@@ -37,7 +37,8 @@ export async function replayFiles(files: readonly string[], config: Config): Pro
             batchMs: config.batchTimeout,
             reorderMs: 0,
             emit: (batch) => sinks.push(batch),
-            ignore: () => {},
+            verdict: () => {},
+            retired: () => {},
           });
         },
         () => roomIn(counters),

@@ -30,6 +30,11 @@ export const ROLE_UNKNOWN = 0;
 export const ROLE_CLIENT = 1;
 export const ROLE_SERVER = 2;
 
+/** Bits of `stream`: a position is known; the direction has ended; what came before its next record was not wanted. */
+export const STARTED = 1;
+export const ENDED = 2;
+export const RESUMED = 4;
+
 /** Local and remote address, 16 bytes each. */
 const ADDRESS_BYTES = 32;
 const FIRST_CONNECTIONS = 256;
@@ -51,12 +56,16 @@ export class Connections {
   midStream = new Uint8Array(FIRST_CONNECTIONS);
   /** Times a parser gave up on it. */
   givenUp = new Uint8Array(FIRST_CONNECTIONS);
+  /** Second in which it became IGNORED because nobody knew it, by the caller's clock, plus one; 0 otherwise. */
+  unknownSince = new Float64Array(FIRST_CONNECTIONS);
   /** Index of the parser instance, when PARSED or CLOSING; -1 for none. */
   parser = new Int16Array(FIRST_CONNECTIONS);
   /** By connection * 2 + direction: sequence number of stream offset 0, next expected offset, and what is known. */
   base = new Uint32Array(FIRST_CONNECTIONS * 2);
   next = new Float64Array(FIRST_CONNECTIONS * 2);
   stream = new Uint8Array(FIRST_CONNECTIONS * 2);
+  /** By connection * 2 + direction: bytes before this offset are of no use to the parser. */
+  skip = new Float64Array(FIRST_CONNECTIONS * 2);
   tgid = new Uint32Array(FIRST_CONNECTIONS);
   cookieLow = new Uint32Array(FIRST_CONNECTIONS);
   cookieHigh = new Uint32Array(FIRST_CONNECTIONS);
@@ -87,9 +96,9 @@ export class Connections {
     this.state[connection] = IDENTIFYING;
     this.midStream[connection] = (flags & FLAG_ORIGIN_KNOWN) !== 0 ? 0 : 1;
     this.givenUp[connection] = 0;
+    this.unknownSince[connection] = 0;
     this.parser[connection] = -1;
-    this.stream.fill(0, connection * 2, connection * 2 + 2);
-    this.next.fill(0, connection * 2, connection * 2 + 2);
+    this.#beginStreams(connection, 0);
     this.tgid[connection] = u32[(at + RECORD.tgid) >>> 2]!;
     this.cookieLow[connection] = u32[(at + RECORD.connection) >>> 2]!;
     this.cookieHigh[connection] = u32[(at + RECORD.connection + 4) >>> 2]!;
@@ -104,6 +113,20 @@ export class Connections {
     }
     // Asked for now, while the process is surely alive; the answer is cached per process.
     this.#processes.resourceOf(this.tgid[connection]!);
+  }
+
+  /** An ignored connection is wanted again, from whatever comes next. */
+  resume(connection: number): void {
+    this.state[connection] = IDENTIFYING;
+    this.unknownSince[connection] = 0;
+    this.midStream[connection] = 1;
+    this.#beginStreams(connection, RESUMED);
+  }
+
+  #beginStreams(connection: number, bits: number): void {
+    this.stream.fill(bits, connection * 2, connection * 2 + 2);
+    this.next.fill(0, connection * 2, connection * 2 + 2);
+    this.skip.fill(0, connection * 2, connection * 2 + 2);
   }
 
   free(connection: number): void {
@@ -147,10 +170,12 @@ export class Connections {
     this.clientDirection = grown(this.clientDirection, size);
     this.midStream = grown(this.midStream, size);
     this.givenUp = grown(this.givenUp, size);
+    this.unknownSince = grown(this.unknownSince, size);
     this.parser = grown(this.parser, size);
     this.base = grown(this.base, size * 2);
     this.next = grown(this.next, size * 2);
     this.stream = grown(this.stream, size * 2);
+    this.skip = grown(this.skip, size * 2);
     this.tgid = grown(this.tgid, size);
     this.cookieLow = grown(this.cookieLow, size);
     this.cookieHigh = grown(this.cookieHigh, size);

@@ -5,25 +5,21 @@
  * with what came before it and on its own.
  */
 import * as abi from '../../parsers/sdk/abi.ts';
-import type { ParserInstance } from '../wasm/instance.ts';
+import type { HeldChunk } from '../wasm/arena.ts';
+import type { Failure, ParserInstance } from '../wasm/instance.ts';
 
 const BUFFERED_BYTES_MAX = 32 * 1024;
 const BUFFERED_CHUNKS_MAX = 32;
+/** Of all connections together: beyond it the one that wants to buffer more is let go. */
+const BUFFERED_TOTAL_MAX = 64 * 1024 * 1024;
 /** Attempts for a connection joined in mid-stream: enough to outlast the rest of a large body's buffers. */
 const ATTEMPTS_MAX = 64;
 
-export interface BufferedChunk {
-  /** 0 or 1 as the record has it. */
-  readonly direction: number;
-  readonly bytes: Uint8Array;
-  readonly wireLength: number;
-  readonly timeLow: number;
-  readonly timeHigh: number;
-  readonly offset: number;
-}
+/** A chunk of DATA that is kept; `direction` is 0 or 1 as the record has it. */
+export type BufferedChunk = Omit<HeldChunk, 'kind'>;
 
 export interface Verdict {
-  /** Position of the module in the list. */
+  /** Index of the module. */
   readonly parser: number;
   /** The client's bytes travel in the other direction than believed. */
   readonly swapped: boolean;
@@ -50,11 +46,18 @@ export function createProber(instance: ParserInstance): Prober {
 }
 
 export class Identifier {
-  readonly #probers: readonly Prober[];
+  readonly #probers: () => Iterable<Prober>;
+  readonly #failed: (prober: Prober, failure: Failure) => void;
   readonly #candidates = new Map<number, Candidate>();
+  #buffered = 0;
 
-  constructor(probers: readonly Prober[]) {
+  /**
+   * @param probers those that may claim a connection now; of two with the same claim the first one wins
+   * @param failed told when identify() of a module failed; that counts as a no
+   */
+  constructor(probers: () => Iterable<Prober>, failed: (prober: Prober, failure: Failure) => void) {
     this.#probers = probers;
+    this.#failed = failed;
   }
 
   /** Adds a chunk of an unidentified connection. `clientDirection` is the believed one; `ports` are both ports. */
@@ -67,33 +70,44 @@ export class Identifier {
   ): Verdict | typeof UNDECIDED | typeof UNKNOWN {
     const candidate = this.#candidates.get(connection) ?? this.#begin(connection);
     candidate.chunks.push(chunk);
-    candidate.bytes += chunk.bytes.length;
-    let best = this.#ask(candidate.chunks, clientDirection, ports);
+    this.#hold(candidate, candidate.bytes + chunk.bytes.length);
+    let best = this.#ask(candidate, clientDirection, ports);
     if (midStream && best.parser < 0 && !best.more && candidate.chunks.length > 1) {
       candidate.chunks = [chunk];
-      candidate.bytes = chunk.bytes.length;
+      this.#hold(candidate, chunk.bytes.length);
       candidate.attempts++;
-      best = this.#ask(candidate.chunks, clientDirection, ports);
+      best = this.#ask(candidate, clientDirection, ports);
     }
-    const full = candidate.bytes >= BUFFERED_BYTES_MAX || candidate.chunks.length >= BUFFERED_CHUNKS_MAX;
+    const full =
+      candidate.bytes >= BUFFERED_BYTES_MAX ||
+      candidate.chunks.length >= BUFFERED_CHUNKS_MAX ||
+      this.#buffered >= BUFFERED_TOTAL_MAX;
     if (best.parser >= 0 && (!best.more || full)) {
-      this.#candidates.delete(connection);
+      this.forget(connection);
       return { parser: best.parser, swapped: best.swapped, chunks: candidate.chunks };
     }
     if (best.more && !full) return UNDECIDED;
     candidate.attempts++;
     if (!midStream || candidate.attempts >= ATTEMPTS_MAX) {
-      this.#candidates.delete(connection);
+      this.forget(connection);
       return UNKNOWN;
     }
     candidate.chunks = [];
-    candidate.bytes = 0;
+    this.#hold(candidate, 0);
     return UNDECIDED;
   }
 
   /** Throws away what is buffered: the connection ended, or bytes are missing. */
   forget(connection: number): void {
+    const candidate = this.#candidates.get(connection);
+    if (candidate === undefined) return;
+    this.#hold(candidate, 0);
     this.#candidates.delete(connection);
+  }
+
+  #hold(candidate: Candidate, bytes: number): void {
+    this.#buffered += bytes - candidate.bytes;
+    candidate.bytes = bytes;
   }
 
   #begin(connection: number): Candidate {
@@ -102,23 +116,36 @@ export class Identifier {
     return candidate;
   }
 
-  #ask(chunks: readonly BufferedChunk[], clientDirection: number, ports: readonly [number, number]) {
+  #ask({ chunks, bytes }: Candidate, clientDirection: number, ports: readonly [number, number]) {
     const best = { parser: -1, score: 0, swapped: false, more: false };
-    for (const [parser, prober] of this.#probers.entries()) {
+    for (const prober of this.#probers()) {
       if (!magicFits(prober, chunks)) continue;
-      const verdict = askOne(prober.instance, chunks, clientDirection);
+      const isShort = bytes < prober.instance.manifest.minBytes;
+      const verdict = isShort ? abi.IDENTIFY_MORE : this.#askOne(prober, chunks, clientDirection);
       if (verdict === abi.IDENTIFY_MORE) best.more = true;
-      const score = verdict & 0xff;
+      const score = verdict & ~abi.IDENTIFY_SWAPPED;
       if (score < abi.IDENTIFY_SCORE_MIN || score > abi.IDENTIFY_SCORE_MAX) continue;
       const hinted = prober.instance.manifest.ports.some((port) => ports.includes(port));
       if (score + (hinted ? 0.5 : 0) <= best.score) continue;
       best.score = score + (hinted ? 0.5 : 0);
-      best.parser = parser;
+      best.parser = prober.instance.index;
       best.swapped = (verdict & abi.IDENTIFY_SWAPPED) !== 0;
     }
     // A certain answer needs no second opinion from a module that would like to see more.
     if (best.score >= abi.IDENTIFY_SCORE_MAX / 2) best.more = false;
     return best;
+  }
+
+  #askOne(prober: Prober, chunks: readonly BufferedChunk[], clientDirection: number): number {
+    const { instance } = prober;
+    for (const chunk of chunks) {
+      const direction = chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER;
+      instance.pushHeld(0, { ...chunk, kind: abi.DATA, direction });
+    }
+    const verdict = instance.identify();
+    if (typeof verdict === 'number') return verdict;
+    this.#failed(prober, verdict);
+    return abi.IDENTIFY_NO;
   }
 }
 
@@ -131,17 +158,4 @@ function beginsAlike(bytes: Uint8Array, prefix: Uint8Array): boolean {
   const length = Math.min(bytes.length, prefix.length);
   for (let i = 0; i < length; i++) if (bytes[i] !== prefix[i]) return false;
   return length > 0;
-}
-
-function askOne(instance: ParserInstance, chunks: readonly BufferedChunk[], clientDirection: number): number {
-  for (const { direction, bytes, wireLength, timeLow, timeHigh, offset } of chunks) {
-    const from = direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER;
-    instance.pushBytes(0, from, bytes, wireLength, timeLow, timeHigh, offset);
-  }
-  try {
-    return instance.identify();
-  } catch {
-    instance.restart();
-    return abi.IDENTIFY_NO;
-  }
 }

@@ -2,59 +2,85 @@
  * Chunks to parsers, parser output to pairing: the stage that knows what each connection speaks.
  *
  * The rule: chunks only gather until `flush`, which runs each module once over everything gathered. So connections
- * end, upgrade and are given up in two steps: noted when the chunk or hint is seen, done after the flush.
+ * end, upgrade and are given up in two steps: noted when the chunk or record is seen, done after the flush. Modules come
+ * and go between flushes (`load`, `unload`).
  */
 import * as abi from '../../parsers/sdk/abi.ts';
 import { C, type Counters } from '../self/counters.ts';
 import type { Log } from '../self/log.ts';
-import type { Pairing } from '../spans/pairing.ts';
-import { type OutputConsumer, type ParserInstance, REFUSED } from '../wasm/instance.ts';
+import { PAIRING_MODES, type Pairing } from '../spans/pairing.ts';
+import type { ParserModule } from '../wasm/admit.ts';
+import type { HeldChunk } from '../wasm/arena.ts';
+import { type Consequence, RECOVER, RETIRE } from '../wasm/failures.ts';
+import type { Failure, OutputConsumer, ParserInstance } from '../wasm/instance.ts';
+import type { LoadedModule, ShardModules } from '../wasm/modules.ts';
 import { CLOSING, type Connections, IDENTIFYING, IGNORED, PARSED, ROLE_UNKNOWN } from './connections.ts';
-import { type BufferedChunk, createProber, Identifier, UNDECIDED, UNKNOWN } from './identify.ts';
+import { type BufferedChunk, Identifier, UNDECIDED, UNKNOWN } from './identify.ts';
 import type { ChunkSink } from './stream-order.ts';
 
 /** Times a connection is identified anew after its parser gave up. */
 const IDENTIFY_AGAIN_MAX = 2;
+/** A module that comes is tried on connections that nobody has known for less than this. */
+const REMEMBERED_SECONDS = 60;
+const TWO_32 = 0x1_0000_0000;
+/** Names in the manifest of what UPGRADE announces. */
+const UPGRADES = { 1: 'tunnel', 2: 'websocket', 3: 'http2', 4: 'tls' } as const;
 
 export interface RouterOptions {
   readonly log: Log;
-  /** Told when a connection's bytes are of no more use: the kernel may stop copying them. */
-  readonly ignore: (cookieLow: number, cookieHigh: number) => void;
+  /** Told when a connection's bytes are of no more use, so that the kernel stops copying them, or of use again. */
+  readonly verdict: (cookieLow: number, cookieHigh: number, ignored: boolean) => void;
+  /** Told when a module failed too often to go on. */
+  readonly retired: (parser: ParserModule, reason: string) => void;
+}
+
+/** What a load did, for the log. */
+export interface LoadReport {
+  readonly moved: number;
+  readonly draining: number;
+  /** Unknown connections that are looked at again. */
+  readonly revived: number;
 }
 
 export class Router implements ChunkSink, OutputConsumer {
   readonly #connections: Connections;
-  readonly #instances: readonly ParserInstance[];
+  readonly #modules: ShardModules;
   readonly #identifier: Identifier;
   readonly #pairing: Pairing;
   readonly #counters: Counters;
   readonly #options: RouterOptions;
   /** The buffer that pushed chunks refer to. */
   #batch: ArrayBuffer = new ArrayBuffer(0);
-  /** Connections whose parser gave up, and those that speak something else from here on. */
+  /** By the caller's clock, as of the batch. */
+  #second = 0;
+  /** Connections whose parser gave up; modules that failed; connections that speak something else from here on. */
   #lost: number[] = [];
-  #abandoned: number[] = [];
+  #failing: LoadedModule[] = [];
+  #upgraded: { connection: number; protocol: number; from: ParserInstance; rest: readonly HeldChunk[] }[] = [];
   #closing: number[] = [];
 
   constructor(
     connections: Connections,
-    instances: readonly ParserInstance[],
-    probers: readonly ParserInstance[],
+    modules: ShardModules,
     pairing: Pairing,
     counters: Counters,
     options: RouterOptions,
   ) {
     this.#connections = connections;
-    this.#instances = instances;
-    this.#identifier = new Identifier(probers.map(createProber));
+    this.#modules = modules;
+    this.#identifier = new Identifier(
+      () => modules.claimants(performance.now()).map(({ prober }) => prober),
+      ({ instance }, failure) => this.#count(this.#modules.at(instance.index), failure, 'identify'),
+    );
     this.#pairing = pairing;
     this.#counters = counters;
     this.#options = options;
   }
 
   /** Names the buffer that the next data() calls refer to; all of it is flushed before the next batch. */
-  beginBatch(batch: ArrayBuffer): void {
+  beginBatch(batch: ArrayBuffer, second: number): void {
     this.#batch = batch;
+    this.#second = second;
   }
 
   data(
@@ -69,14 +95,17 @@ export class Router implements ChunkSink, OutputConsumer {
   ): void {
     const c = this.#connections;
     if (c.state[connection] === PARSED) {
-      const instance = this.#instances[c.parser[connection]!]!;
+      const { instance } = this.#modules.at(c.parser[connection]!);
       if (!instance.hasRoom(length)) this.#flushOne(instance);
       const slot = instance.slotOf(connection);
       const from = direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
-      if (slot !== 0) {
-        instance.push(slot, abi.DATA, from, source, length, wireLength, timeLow, timeHigh, offset);
+      if (slot !== 0 && c.state[connection] === PARSED) {
+        const isSkipped = offset + wireLength <= c.skip[connection * 2 + direction]!;
+        const needed = isSkipped ? 0 : length;
+        instance.push(slot, abi.DATA, from, source, needed, wireLength, timeLow, timeHigh, offset);
         this.#counters[C.chunks]! += 1;
         this.#counters[C.bytes_gap_truncated]! += wireLength - length;
+        this.#counters[C.bytes_skipped]! += length - needed;
         return;
       }
     }
@@ -135,11 +164,41 @@ export class Router implements ChunkSink, OutputConsumer {
 
   /** Runs every module over what was gathered; then ends what is to end. Returns the connections now free. */
   flush(): readonly number[] {
-    for (const instance of this.#instances) this.#flushOne(instance);
+    while (this.#flushAll());
     const closed = this.#closing;
     this.#closing = [];
     for (const connection of closed) this.#release(connection);
+    this.#settle();
     return closed;
+  }
+
+  // ── modules come and go ──
+
+  /**
+   * Adds a module or puts it in the place of the one of its name. Throws when it cannot start. Only between flushes;
+   * `second` is the caller's clock.
+   */
+  load(parser: ParserModule, second: number): LoadReport {
+    const { loaded, moved, draining } = this.#modules.load(parser);
+    for (const connection of moved) this.#connections.parser[connection] = loaded.instance.index;
+    for (const surplus of this.#modules.surplus()) this.#dismiss(surplus);
+    return { moved: moved.length, draining, revived: this.#revive(second) };
+  }
+
+  /** Takes a module away: its connections are identified anew. */
+  unload(digest: string): void {
+    for (const one of this.#modules.all()) {
+      if (one.parser.digest !== digest) continue;
+      one.current = false;
+      this.#dismiss(one);
+    }
+  }
+
+  /** What time alone brings about: a module whose pause is over is tried on what nobody knew meanwhile. */
+  tick(nowMs: number): void {
+    for (const { failures } of this.#modules.all()) {
+      if (failures.resumes(nowMs)) this.#revive(Math.floor(nowMs / 1000));
+    }
   }
 
   // ── what a module says ──
@@ -149,42 +208,98 @@ export class Router implements ChunkSink, OutputConsumer {
     this.#pairing.message(connection, head & 0xffff, head >>> 16, instance.u32, at);
   }
 
-  hint(instance: ParserInstance, connection: number, type: number, value: number): void {
+  record(instance: ParserInstance, connection: number, type: number, at: number): void {
+    const { u32 } = instance;
     if (type === abi.DESYNC) this.#pairing.desync(connection);
     else if (type === abi.GIVE_UP) this.#lost.push(connection);
-    else if (type === abi.UPGRADE) {
-      this.#options.log.debug({ protocol: instance.manifest.name, upgrade: value }, 'connection upgraded');
-      this.#abandoned.push(connection);
-    } else if (type === abi.GROW && value === REFUSED) {
-      this.#counters[C.connections_refused]! += 1;
-      this.#abandoned.push(connection);
-    } else if (type === abi.GROW) this.#counters[C.slots_grown]! += 1;
-    else if (type === abi.SHRINK) this.#counters[C.slots_shrunk]! += 1;
+    else if (type === abi.DEFINE) this.#pairing.define(connection, u32, at);
+    else if (type === abi.UNDEFINE) this.#pairing.undefine(connection, u32, at);
+    else if (type === abi.SKIP) this.#skip(connection, u32[(at + abi.OUT_VALUE) >>> 2]! & 1, u32, at + abi.OUT_KEY);
   }
 
-  failed(instance: ParserInstance, reason: string, connections: number[]): void {
-    this.#counters[reason.startsWith('trap') ? C.parser_traps : C.parser_bad_output]! += 1;
-    this.#options.log.error(
-      { module: instance.manifest.name, reason, connections: connections.length },
-      'parser failed',
-    );
-    for (const connection of connections) {
-      this.#pairing.desync(connection);
-      if (this.#connections.state[connection] !== PARSED) continue;
-      this.#connections.state[connection] = IDENTIFYING;
-      this.#connections.parser[connection] = -1;
-      this.#connections.midStream[connection] = 1;
-    }
+  moved(type: number): void {
+    this.#counters[type === abi.GROW ? C.slots_grown : C.slots_shrunk]! += 1;
+  }
+
+  refused(connection: number): void {
+    this.#counters[C.connections_refused]! += 1;
+    this.#abandon(connection);
+  }
+
+  upgraded(from: ParserInstance, connection: number, protocol: number, rest: readonly HeldChunk[]): void {
+    this.#upgraded.push({ connection, protocol, from, rest });
+  }
+
+  failed(instance: ParserInstance, failure: Failure): boolean {
+    for (const connection of failure.connections) this.#identifyLater(connection);
+    const module = this.#modules.at(instance.index);
+    return this.#count(module, failure, 'run') === RECOVER;
   }
 
   // ── inside ──
 
-  #flushOne(instance: ParserInstance): void {
-    if (instance.waiting === 0) return;
+  /** False when there was nothing to run. What an upgraded connection left behind comes back for another round. */
+  #flushAll(): boolean {
+    let ran = false;
+    for (const { instance } of this.#modules.all()) ran = this.#flushOne(instance) || ran;
+    return ran;
+  }
+
+  #flushOne(instance: ParserInstance): boolean {
+    if (instance.waiting === 0) return false;
     this.#counters[C.parser_runs]! += 1;
+    const refused = instance.attributesRefused;
     instance.flush(this.#batch, this);
-    while (this.#abandoned.length > 0) this.#abandon(this.#abandoned.pop()!);
+    this.#counters[C.attributes_refused]! += instance.attributesRefused - refused;
+    this.#settle();
+    return true;
+  }
+
+  /** What was noted while modules ran. */
+  #settle(): void {
     while (this.#lost.length > 0) this.#identifyAgain(this.#lost.pop()!);
+    while (this.#upgraded.length > 0) this.#handOver(this.#upgraded.pop()!);
+    while (this.#failing.length > 0) this.#dismiss(this.#failing.pop()!);
+  }
+
+  /** Counts and logs a failure, and notes what follows from it. */
+  #count(module: LoadedModule, { kind, reason, connections }: Failure, during: string): Consequence {
+    const { parser, instance, failures } = module;
+    const now = performance.now();
+    const action = this.#modules.failed(instance.index, now);
+    const counter = kind === 'trap' ? C.parser_traps : kind === 'fuel' ? C.parser_fuel : C.parser_bad_output;
+    this.#counters[counter]! += 1;
+    const { name, version } = parser.manifest;
+    const fields = { module: name, version, during, reason, connections: connections.length, action };
+    const pauseMs =
+      failures.pausedUntil > now && action !== RETIRE ? Math.round(failures.pausedUntil - now) : undefined;
+    this.#options.log.error({ ...fields, ...(pauseMs !== undefined && { pauseMs }) }, 'parser failed');
+    if (action !== RECOVER) this.#failing.push(module);
+    if (action === RETIRE) this.#options.retired(parser, reason);
+    return action;
+  }
+
+  /** Takes all connections away from a module. */
+  #dismiss({ instance }: LoadedModule): void {
+    if (instance.waiting > 0) instance.flush(this.#batch, this);
+    for (const connection of instance.connections()) this.#identifyLater(connection);
+    if (instance.slots > 0) instance.clear();
+  }
+
+  /** The connection has lost its parser, or the parser its state: whoever claims what comes next may have it. */
+  #identifyLater(connection: number): void {
+    const c = this.#connections;
+    this.#pairing.desync(connection);
+    c.skip.fill(0, connection * 2, connection * 2 + 2);
+    c.parser[connection] = -1;
+    if (c.state[connection] !== PARSED) return;
+    c.state[connection] = IDENTIFYING;
+    c.midStream[connection] = 1;
+    this.#counters[C.connections_reidentified]! += 1;
+  }
+
+  #skip(connection: number, direction: number, u32: Uint32Array, at: number): void {
+    this.#connections.skip[connection * 2 + direction] = u32[at >>> 2]! + u32[(at >>> 2) + 1]! * TWO_32;
   }
 
   #offer(connection: number, chunk: BufferedChunk): void {
@@ -212,10 +327,11 @@ export class Router implements ChunkSink, OutputConsumer {
       this.#counters[C.connections_unknown]! += 1;
       this.#counters[C.bytes_unknown]! += chunk.wireLength;
       this.#ignore(connection);
+      c.unknownSince[connection] = this.#second + 1;
       return;
     }
     if (verdict.swapped) this.#swap(connection);
-    if (!this.#start(connection, verdict.parser)) return;
+    if (!this.#start(connection, verdict.parser, 0)) return;
     // Offered, not parsed: a failure in between sends the rest back to identification.
     for (const early of verdict.chunks) this.#offer(connection, early);
   }
@@ -230,30 +346,32 @@ export class Router implements ChunkSink, OutputConsumer {
     c.role[connection] = ROLE_UNKNOWN;
   }
 
-  #start(connection: number, parser: number): boolean {
+  #start(connection: number, parser: number, flags: number): boolean {
     const c = this.#connections;
     const midStream = c.midStream[connection] === 1;
-    this.#pairing.open(connection, !midStream);
-    const slot = this.#instances[parser]!.open(connection, midStream ? abi.OPEN_MID_STREAM : 0, this);
-    if (slot === 0) {
+    const { instance } = this.#modules.at(parser);
+    const [protocol] = instance.manifest.protocols;
+    this.#pairing.open(connection, !midStream, PAIRING_MODES[protocol!.pairing]);
+    c.parser[connection] = parser;
+    c.state[connection] = PARSED;
+    if (instance.open(connection, flags | (midStream ? abi.OPEN_MID_STREAM : 0), this) === 0) {
       this.#counters[C.connections_refused]! += 1;
+      c.parser[connection] = -1;
       this.#ignore(connection);
       return false;
     }
-    c.parser[connection] = parser;
-    c.state[connection] = PARSED;
     this.#counters[C.connections_identified]! += 1;
     return true;
   }
 
-  #parse(connection: number, { direction, bytes, wireLength, timeLow, timeHigh, offset }: BufferedChunk): void {
+  #parse(connection: number, chunk: BufferedChunk): void {
     const c = this.#connections;
-    const instance = this.#instances[c.parser[connection]!]!;
-    if (!instance.hasRoom(bytes.length)) this.#flushOne(instance);
+    const { instance } = this.#modules.at(c.parser[connection]!);
+    if (!instance.hasRoom(chunk.bytes.length)) this.#flushOne(instance);
     const slot = instance.slotOf(connection);
     if (slot === 0) return;
-    const from = direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
-    instance.pushBytes(slot, from, bytes, wireLength, timeLow, timeHigh, offset);
+    const direction = chunk.direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
+    instance.pushHeld(slot, { ...chunk, kind: abi.DATA, direction });
   }
 
   /** A chunk without bytes. */
@@ -268,7 +386,7 @@ export class Router implements ChunkSink, OutputConsumer {
   ): void {
     const c = this.#connections;
     if (c.state[connection] !== PARSED) return;
-    const instance = this.#instances[c.parser[connection]!]!;
+    const { instance } = this.#modules.at(c.parser[connection]!);
     if (!instance.hasRoom(0)) this.#flushOne(instance);
     const slot = instance.slotOf(connection);
     if (slot === 0) return;
@@ -288,9 +406,38 @@ export class Router implements ChunkSink, OutputConsumer {
     }
     c.givenUp[connection]! += 1;
     this.#detach(connection);
+    this.#identifyLater(connection);
+  }
+
+  /** The connection goes on in another protocol, whose first byte is that of `rest` or the next one to come. */
+  #handOver(upgrade: { connection: number; protocol: number; from: ParserInstance; rest: readonly HeldChunk[] }): void {
+    const { connection, protocol, from, rest } = upgrade;
+    const c = this.#connections;
+    const name = UPGRADES[protocol as keyof typeof UPGRADES] ?? 'tunnel';
+    this.#counters[C.connections_upgraded]! += 1;
+    this.#options.log.debug({ module: from.manifest.name, upgrade: name }, 'connection upgraded');
+    this.#pairing.close(connection);
+    c.parser[connection] = -1;
+    const state = c.state[connection]!;
     c.state[connection] = IDENTIFYING;
-    c.midStream[connection] = 1;
-    this.#counters[C.connections_reidentified]! += 1;
+    c.midStream[connection] = 0;
+    const acceptor = this.#modules.acceptorOf(name, performance.now());
+    // Modules could hand a connection to and fro for ever.
+    if (c.givenUp[connection]! >= IDENTIFY_AGAIN_MAX) this.#ignore(connection);
+    else if (acceptor !== undefined) this.#start(connection, acceptor.instance.index, abi.OPEN_UPGRADED);
+    else if (name === 'websocket' || name === 'tls') this.#ignore(connection);
+    c.givenUp[connection]! += 1;
+    for (const chunk of rest) this.#offerHeld(connection, chunk);
+    if (state === CLOSING) c.state[connection] = CLOSING;
+  }
+
+  #offerHeld(connection: number, chunk: HeldChunk): void {
+    const client = this.#connections.clientDirection[connection]!;
+    const direction = chunk.direction === abi.FROM_CLIENT ? client : 1 - client;
+    const { kind, bytes, wireLength, timeLow, timeHigh, offset } = chunk;
+    if (kind === abi.DATA) this.#offer(connection, { direction, bytes, wireLength, timeLow, timeHigh, offset });
+    else if (kind === abi.GAP) this.gap(connection, direction, wireLength, timeLow, timeHigh, offset);
+    else this.#mark(connection, kind, direction, wireLength, timeLow, timeHigh, offset);
   }
 
   #abandon(connection: number): void {
@@ -303,7 +450,22 @@ export class Router implements ChunkSink, OutputConsumer {
   #ignore(connection: number): void {
     const c = this.#connections;
     c.state[connection] = IGNORED;
-    this.#options.ignore(c.cookieLow[connection]!, c.cookieHigh[connection]!);
+    this.#options.verdict(c.cookieLow[connection]!, c.cookieHigh[connection]!, true);
+  }
+
+  /** Connections that nobody knew, and not for long, are looked at again. Their bytes of the time between are not lost. */
+  #revive(second: number): number {
+    const c = this.#connections;
+    let revived = 0;
+    for (let connection = 0; connection < c.capacity; connection++) {
+      const since = c.unknownSince[connection]!;
+      if (c.state[connection] !== IGNORED || since === 0 || since < second - REMEMBERED_SECONDS) continue;
+      c.resume(connection);
+      this.#options.verdict(c.cookieLow[connection]!, c.cookieHigh[connection]!, false);
+      revived++;
+    }
+    this.#counters[C.connections_revived]! += revived;
+    return revived;
   }
 
   #release(connection: number): void {
@@ -316,10 +478,8 @@ export class Router implements ChunkSink, OutputConsumer {
     const c = this.#connections;
     const parser = c.parser[connection]!;
     if (parser < 0) return;
-    const instance = this.#instances[parser]!;
-    const slot = instance.slotOf(connection);
     this.#pairing.close(connection);
-    if (slot !== 0) instance.close(slot, this);
+    this.#modules.at(parser).instance.close(connection, this);
     c.parser[connection] = -1;
   }
 }

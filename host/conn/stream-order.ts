@@ -10,7 +10,7 @@
  */
 import { DIRECTION_IN, DIRECTION_OUT, RECORD, RECORD_SIZE } from '../kernel/layout.ts';
 import { C, type Counters } from '../self/counters.ts';
-import type { Connections } from './connections.ts';
+import { type Connections, ENDED, RESUMED, STARTED } from './connections.ts';
 
 /** Takes the chunks. `direction` is the record's; `offset` counts from the start of the direction's stream. */
 export interface ChunkSink {
@@ -38,10 +38,6 @@ export interface ChunkSink {
   gap(connection: number, direction: number, length: number, timeLow: number, timeHigh: number, offset: number): void;
   end(connection: number, direction: number, timeLow: number, timeHigh: number, offset: number): void;
 }
-
-/** Bits of Connections.stream. */
-const STARTED = 1;
-const ENDED = 2;
 
 /** What lies farther behind than any window is ahead: a loss of more than 2 GiB. */
 const BEHIND_MAX = 64 * 1024 * 1024;
@@ -156,8 +152,8 @@ export class StreamOrder {
   #ahead(key: number, position: number, origin: number, known: boolean): number {
     const connections = this.#connections;
     if ((connections.stream[key]! & STARTED) === 0) {
+      connections.base[key] = known && (connections.stream[key]! & RESUMED) === 0 ? origin : position;
       connections.stream[key]! |= STARTED;
-      connections.base[key] = known ? origin : position;
     }
     const distance = (position - ((connections.base[key]! + connections.next[key]!) >>> 0)) >>> 0;
     return distance >= TWO_32 - BEHIND_MAX ? distance - TWO_32 : distance;

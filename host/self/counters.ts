@@ -25,6 +25,7 @@ export const COUNTERS = [
   'bytes_gap_lost', // missing between records: the ring was full, or the call was not seen
   'bytes_gap_truncated', // moved by a seen call, not captured
   'bytes_overlap',
+  'bytes_skipped', // captured, and not needed by the parser
   // connections
   'connections_opened',
   'connections_closed',
@@ -32,13 +33,17 @@ export const COUNTERS = [
   'connections_identified',
   'connections_unknown',
   'connections_reidentified',
+  'connections_upgraded',
+  'connections_revived', // unknown, and looked at again because a module came
   'connections_given_up',
   'connections_refused', // no slot to be had: memory limit of the module
   'bytes_unknown',
   // parsers
   'parser_runs',
   'parser_traps',
+  'parser_fuel',
   'parser_bad_output',
+  'attributes_refused', // not in the manifest, or of the wrong length
   'slots_grown',
   'slots_shrunk',
   // messages
@@ -50,6 +55,8 @@ export const COUNTERS = [
   'messages_dropped_closed',
   'messages_dropped_overflow',
   'messages_pending', // gauge
+  'references_unknown', // of messages, to definitions that are not there
+  'definitions_dropped', // the oldest of a connection that defines too much
   'pairs',
   'pairs_dropped_unconfirmed',
   'pairs_held', // gauge

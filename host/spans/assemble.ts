@@ -122,9 +122,8 @@ export class Assembler {
     const from = this.#messages.attributesAt[message]!;
     const to = batch.wordsUsed;
     const target = batch.columns.words;
-    // Attributes are counted, so the words of one message must end where the next one's begin: drop the padding.
     for (let w = 0; w < words; w++) target[to + w] = source[from + w]!;
-    batch.wordsUsed = to + attributesEnd(source, from, this.#messages.attributes[message]!) - from;
+    batch.wordsUsed = to + words;
   }
 
   /** Trace, parent and span id of row i; returns SPAN_HAS_PARENT or 0. */
@@ -156,12 +155,6 @@ export class Assembler {
     }
     return false;
   }
-}
-
-function attributesEnd(words: Uint32Array, at: number, count: number): number {
-  let word = at;
-  for (let left = count; left > 0; left--) word += 1 + (((words[word]! >>> 16) + 3) >>> 2);
-  return word;
 }
 
 function endsBeforeStart(start: Uint32Array, end: Uint32Array, i: number): boolean {

@@ -1,13 +1,16 @@
 /**
  * Attribute records of the ABI (u16 id, u16 length, value, padding to 4) into OpenTelemetry attributes.
- * Lengths were checked when the message was taken in (wasm/instance.ts); ids, types and UTF-8 are checked here.
+ * Lengths were checked when the message was taken in (wasm/output.ts, which also counts what is left out here); ids,
+ * types and UTF-8 are checked here, and secrets redacted.
  */
 import { STRING_MAX } from '../../parsers/sdk/abi.ts';
 import type { AttributeField, SpanProtocol } from './protocols.ts';
+import { type Redaction, redact, redactedMax } from './redact.ts';
 import type { Attributes, AttributeValue } from './span.ts';
 
 /** Bytes that are not UTF-8 become U+FFFD; a byte order mark stays what it is. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const redacted = new Uint8Array(redactedMax(STRING_MAX));
 
 /** Adds `count` attributes that start at word `at`; returns the trace state if there is one. */
 export function decodeAttributes(
@@ -44,7 +47,9 @@ function decodeValue(
 ): AttributeValue | undefined {
   switch (field.type) {
     case 'string':
-      return text(words, word, Math.min(length, STRING_MAX));
+      return field.redaction === undefined
+        ? text(words, word, Math.min(length, STRING_MAX))
+        : redactedText(field.redaction, words, word, Math.min(length, STRING_MAX));
     case 'int':
       return length === 8 ? Number((BigInt(words[word + 1]! | 0) << 32n) | BigInt(words[word]!)) : undefined;
     case 'double':
@@ -56,4 +61,9 @@ function decodeValue(
 
 function text(words: Uint32Array, word: number, length: number): string {
   return utf8.decode(new Uint8Array(words.buffer, words.byteOffset + word * 4, length));
+}
+
+function redactedText(kind: Redaction, words: Uint32Array, word: number, length: number): string {
+  const bytes = new Uint8Array(words.buffer, words.byteOffset + word * 4, length);
+  return utf8.decode(redacted.subarray(0, redact(kind, bytes, 0, length, redacted)));
 }

@@ -1,19 +1,23 @@
 /**
  * Messages that wait: columns by message number, attributes in a slab, numbers recycled through a free list.
- * `take` copies a message out of a parser's output arena (layout: parsers/sdk/abi.ts), `give` forgets it.
+ * `take` copies a message out of a parser's output arena (layout: parsers/sdk/abi.ts), with its references to
+ * definitions replaced by what they refer to; `give` forgets it.
  * A message number is valid until it is given back; -1 means "none" everywhere.
  */
 import {
+  ATTRIBUTE_VALUE,
   MESSAGE_ATTRIBUTES,
   MESSAGE_BODY_BYTES,
   MESSAGE_FIRST,
   MESSAGE_LAST,
+  MESSAGE_PARTIAL,
   MESSAGE_PROTOCOL,
   MESSAGE_SIZE,
   MESSAGE_STATUS,
   OUT_FLAGS,
-  OUT_LENGTH,
+  REFERENCE,
 } from '../../parsers/sdk/abi.ts';
+import type { Definitions } from './definitions.ts';
 import { Slab } from './slab.ts';
 
 const FIRST_MESSAGES = 1024;
@@ -39,33 +43,28 @@ export class Messages {
   attributes = new Uint16Array(FIRST_MESSAGES);
   /** Messages in use. */
   used = 0;
-  readonly #limit: number;
+  /** Most messages there may be. */
+  readonly limit: number;
   #free = -1;
   #top = 0;
 
   constructor(limits: { messages: number; attributeBytes: number }) {
     this.slab = new Slab(limits.attributeBytes);
-    this.#limit = limits.messages;
+    this.limit = limits.messages;
   }
 
-  /** Copies the message at byte `at` of a parser's memory; -1 when the limit is reached. */
-  take(memory: Uint32Array, at: number): number {
+  /** Copies the message at byte `at` of a parser's memory, which passed wasm/output.ts; -1 when the limit is reached. */
+  take(memory: Uint32Array, at: number, connection: number, definitions: Definitions): number {
     const word = at >>> 2;
-    const words = (memory[word + (OUT_LENGTH >>> 2)]! - MESSAGE_SIZE) >>> 2;
-    const block = this.slab.take(words);
-    if (block < 0) return -1;
-    const m = this.#number();
-    if (m < 0) {
-      this.slab.give(block, words);
-      return -1;
-    }
-    this.#copyHeader(m, memory, word);
-    this.attributesAt[m] = block;
-    this.attributesWords[m] = words;
-    const target = this.slab.words;
-    const source = word + (MESSAGE_SIZE >>> 2);
-    for (let i = 0; i < words; i++) target[block + i] = memory[source + i]!;
-    this.used++;
+    const from = word + (MESSAGE_SIZE >>> 2);
+    const count = memory[word + (MESSAGE_ATTRIBUTES >>> 2)]! & 0xffff;
+    const end = attributesEnd(memory, from, count);
+    if (end >= 0) return this.#keep(memory, word, memory, from, end - from);
+    definitions.merge(connection, memory, from, count);
+    const m = this.#keep(memory, word, definitions.merged, 0, definitions.mergedWords);
+    if (m < 0) return -1;
+    this.attributes[m] = definitions.mergedAttributes;
+    if (definitions.isPartial) this.flags[m]! |= MESSAGE_PARTIAL;
     return m;
   }
 
@@ -79,6 +78,24 @@ export class Messages {
   /** first timestamp of `a` minus last timestamp of `b`, ns. */
   nsFromLastToFirst(b: number, a: number): number {
     return (this.firstHigh[a]! - this.lastHigh[b]!) * TWO_32 + (this.firstLow[a]! - this.lastLow[b]!);
+  }
+
+  /** A new message: header at `word` of `memory`, attributes from elsewhere. */
+  #keep(memory: Uint32Array, word: number, source: Uint32Array, from: number, words: number): number {
+    const block = this.slab.take(words);
+    if (block < 0) return -1;
+    const m = this.#number();
+    if (m < 0) {
+      this.slab.give(block, words);
+      return -1;
+    }
+    this.#copyHeader(m, memory, word);
+    this.attributesAt[m] = block;
+    this.attributesWords[m] = words;
+    const target = this.slab.words;
+    for (let i = 0; i < words; i++) target[block + i] = source[from + i]!;
+    this.used++;
+    return m;
   }
 
   #copyHeader(m: number, memory: Uint32Array, word: number): void {
@@ -103,12 +120,12 @@ export class Messages {
       this.#free = this.next[m]!;
       return m;
     }
-    if (this.#top >= this.#limit || (this.#top === this.next.length && !this.#grow())) return -1;
+    if (this.#top >= this.limit || (this.#top === this.next.length && !this.#grow())) return -1;
     return this.#top++;
   }
 
   #grow(): boolean {
-    const size = Math.min(this.next.length * 2, this.#limit);
+    const size = Math.min(this.next.length * 2, this.limit);
     if (size <= this.next.length) return false;
     this.next = grown(this.next, size);
     this.mate = grown(this.mate, size);
@@ -125,6 +142,17 @@ export class Messages {
     this.attributes = grown(this.attributes, size);
     return true;
   }
+}
+
+/** The word behind `count` attributes that begin at `word`; -1 when a reference is among them. */
+function attributesEnd(words: Uint32Array, word: number, count: number): number {
+  let at = word;
+  for (let left = count; left > 0; left--) {
+    const head = words[at]!;
+    if ((head & 0xffff) === REFERENCE) return -1;
+    at += ((head >>> 16) + ATTRIBUTE_VALUE + 3) >>> 2;
+  }
+  return at;
 }
 
 type Column = Int16Array | Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array;

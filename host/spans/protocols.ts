@@ -4,6 +4,7 @@
  * entries while batches made with the old ones are still on their way out.
  */
 import type { Manifest, Protocol } from '../wasm/manifest.ts';
+import { type Redaction, redactionOf } from './redact.ts';
 import type { Attributes, SpanKind } from './span.ts';
 
 export interface AttributeField {
@@ -11,6 +12,8 @@ export interface AttributeField {
   readonly type: 'string' | 'int' | 'double' | 'boolean';
   /** False for attributes that are only reported when asked for, and for trace context. */
   readonly reported: boolean;
+  /** What has to be done to a string before anybody sees it. */
+  readonly redaction: Redaction | undefined;
 }
 
 /** A span name template as alternating literal text and attribute names. */
@@ -51,10 +54,15 @@ function describe(manifest: Manifest, protocol: Protocol, optIn: ReadonlySet<str
   const attributes: (AttributeField | undefined)[] = [];
   let traceparentId = 0;
   let tracestateId = 0;
-  for (const { id, name, type, role, optIn: hidden } of manifest.attributes) {
+  for (const { id, name, type, role, redaction, optIn: hidden } of manifest.attributes) {
     if (role === 'traceparent') traceparentId = id;
     if (role === 'tracestate') tracestateId = id;
-    attributes[id] = { name, type, reported: role === undefined && (hidden !== true || optIn.has(name)) };
+    attributes[id] = {
+      name,
+      type,
+      reported: role === undefined && (hidden !== true || optIn.has(name)),
+      redaction: redactionOf(redaction, protocol),
+    };
   }
   return {
     name: protocol.name,

@@ -1,5 +1,5 @@
 /**
- * Short-lived byte strings without garbage: attributes of messages that wait for their partner.
+ * Short-lived byte strings without garbage: attributes of messages that wait for their partner, and definitions.
  * One Uint32Array, four block sizes, a free list per size linked through each free block's first word. It doubles
  * when full, up to a limit; beyond it `take` says no and the caller counts the loss.
  */
@@ -11,7 +11,8 @@ const FIRST_WORDS = 1 << 16;
 
 export class Slab {
   words: Uint32Array<ArrayBuffer>;
-  readonly #limit: number;
+  /** Most words there may be. */
+  readonly limit: number;
   readonly #free = new Uint32Array(CLASSES.length).fill(NONE);
   #top = 0;
   /** Blocks taken. */
@@ -19,8 +20,8 @@ export class Slab {
 
   /** @param limitBytes the slab never grows beyond this */
   constructor(limitBytes: number) {
-    this.#limit = limitBytes >>> 2;
-    this.words = new Uint32Array(Math.min(FIRST_WORDS, this.#limit));
+    this.limit = limitBytes >>> 2;
+    this.words = new Uint32Array(Math.min(FIRST_WORDS, this.limit));
   }
 
   /** Index of the first word of a block of at least `count` words, or -1 when the limit is reached. */
@@ -52,7 +53,7 @@ export class Slab {
   #extend(words: number): number {
     const at = this.#top;
     if (at + words > this.words.length) {
-      const grown = Math.min(this.words.length * 2, this.#limit);
+      const grown = Math.min(this.words.length * 2, this.limit);
       if (at + words > grown) return -1;
       const next = new Uint32Array(grown);
       next.set(this.words);
@@ -61,6 +62,11 @@ export class Slab {
     this.#top = at + words;
     return at;
   }
+}
+
+/** Words that a block of `count` words takes up. */
+export function blockWords(count: number): number {
+  return CLASSES[sizeClass(count)]!;
 }
 
 function sizeClass(count: number): number {

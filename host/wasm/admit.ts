@@ -4,6 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { type Manifest, readManifest } from './manifest.ts';
+import { checkCost } from './rewrite/cost.ts';
+import { meterModule } from './rewrite/meter.ts';
+import { checkSignatures } from './rewrite/signatures.ts';
 
 export interface ParserModule {
   readonly manifest: Manifest;
@@ -14,8 +17,11 @@ export interface ParserModule {
 }
 
 export function admitModule(bytes: Uint8Array<ArrayBuffer>): ParserModule {
+  checkCost(bytes);
   const manifest = readManifest(bytes);
-  return { manifest, module: new WebAssembly.Module(bytes), digest: digestOf(bytes) };
+  checkSignatures(bytes);
+  const metered = meterModule(bytes, manifest.limits);
+  return { manifest, module: new WebAssembly.Module(metered), digest: digestOf(bytes) };
 }
 
 export function digestOf(bytes: Uint8Array): string {

@@ -1,75 +1,83 @@
 /**
- * One running parser module: its memory, its arenas, its slots. A shard has one instance per module.
+ * One running parser module: its memory, its arenas, its slots. A shard has one instance per module for its traffic.
  *
- * The rule: chunks are pushed (payload stays in the batch buffer, a copy table remembers it), `flush` copies all
- * payload in one native call, runs the module over all chunks and hands each run's output to the consumer.
- * The module's output is untrusted: every length and slot is checked here before anyone reads a field.
- * Slots are addresses in the module's memory above LAYOUT_SLOTS; only the host allocates them (slots.ts).
+ * The rule: chunks are pushed, `flush` runs the module over all of them and hands each run's output to the consumer.
+ * Everything the module says is untrusted (output.ts), every call has a fuel budget (guest.ts), and slots are addresses
+ * that only the host allocates (slots.ts). When a call traps, a new instance takes the place of the old one,
+ * with all slots but those of the connections that were at work: these are lost, the others go on.
  */
 import * as abi from '../../parsers/sdk/abi.ts';
-import { copyPieces } from '../kernel/addon.ts';
+import type { ParserModule } from './admit.ts';
+import { type HeldChunk, INPUT_BYTES, InputArena } from './arena.ts';
+import { type FailureKind, Guest } from './guest.ts';
 import type { Manifest } from './manifest.ts';
+import { OutputCheck } from './output.ts';
 import { SlotAllocator } from './slots.ts';
 
-/** Chunks of one run, and payload bytes beside them: a few drains' worth, and small enough to stay in L2. */
-const CHUNKS = 1024;
-const PAYLOAD_BYTES = 512 * 1024;
-const OUTPUT_BYTES = 256 * 1024;
-/** Largest pieces come from one record: SPANWIRE_PAYLOAD_MAX. */
-const INPUT_BYTES = CHUNKS * abi.CHUNK_SIZE + PAYLOAD_BYTES;
-const PAGE = 65536;
 /** Runs that end in the chunk they began with: a GROW for each class, and one more for so many bytes of the chunk. */
 const RETURNS_MAX = 8;
 const RETURN_BYTES_SHIFT = 5;
+/**
+ * Records that a flush may put out: one for each captured byte, and so many more. Fuel does not bound them, because a
+ * module can leave its output where it is and return again. A slot that moves counts for so many: it is copied.
+ */
+const RECORDS_BASE = 1024;
+const RECORDS_PER_CHUNK = 64;
+const RECORDS_PER_CHANGE = 64;
 
-interface Exports {
-  readonly memory: WebAssembly.Memory;
-  layout(inputBytes: number, outputBytes: number): number;
-  open(slot: number, flags: number): void;
-  identify(count: number): number;
-  run(first: number, end: number): number;
-  close(slot: number): void;
+/** What a module did wrong, and the connections whose state that cost. */
+export interface Failure {
+  readonly kind: FailureKind;
+  readonly reason: string;
+  readonly connections: readonly number[];
 }
-
-/** Value of the GROW and SHRINK hints that a consumer gets. */
-export const MOVED = 0;
-export const REFUSED = 1;
 
 /** Who takes what a run put out. `at` is the byte address of a checked output record. */
 export interface OutputConsumer {
   message(instance: ParserInstance, connection: number, at: number): void;
-  hint(instance: ParserInstance, connection: number, type: number, value: number): void;
-  /** The instance trapped or broke its contract; it has no slots any more. `connections` were on it. */
-  failed(instance: ParserInstance, reason: string, connections: number[]): void;
+  /** Any other record but GROW, SHRINK and UPGRADE. */
+  record(instance: ParserInstance, connection: number, type: number, at: number): void;
+  /** The slot went to another class: `type` is GROW or SHRINK. */
+  moved(type: number): void;
+  /** There is no larger class, or no memory: the connection has left the module. */
+  refused(connection: number): void;
+  /** The connection has left the module and speaks something else from `rest` on. */
+  upgraded(instance: ParserInstance, connection: number, protocol: number, rest: readonly HeldChunk[]): void;
+  /** The connections of the failure have left the module. False: what waits in the run is to be thrown away. */
+  failed(instance: ParserInstance, failure: Failure): boolean;
 }
 
 export class ParserInstance {
+  readonly parser: ParserModule;
   readonly manifest: Manifest;
   /** Position in the shard's list of instances. */
   readonly index: number;
-  u32: Uint32Array<ArrayBuffer> = new Uint32Array(0);
-  u8: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   runs = 0;
-  readonly #module: WebAssembly.Module;
-  readonly #pieces = new Uint32Array(CHUNKS * 3);
-  /** Connection and hint of each GROW and SHRINK of a run: done after it, because its other records name the old slot. */
-  readonly #moves: number[] = [];
-  #exports!: Exports;
+  messages = 0;
+  readonly #check: OutputCheck;
+  /** Connection, type and value of each GROW, SHRINK and UPGRADE of a run: done after it, its other records name the slot. */
+  readonly #changes: number[] = [];
+  /** Records that the flush may still put out. */
+  #allowance = 0;
+  #guest!: Guest;
   #slots!: SlotAllocator;
-  #layout = 0;
-  #input = 0;
-  #output = 0;
-  #payload = 0;
-  #payloadEnd = 0;
-  #chunks = 0;
-  #pieceCount = 0;
+  #arena!: InputArena;
   #flushing = false;
 
-  constructor(module: WebAssembly.Module, manifest: Manifest, index: number) {
-    this.#module = module;
-    this.manifest = manifest;
+  constructor(parser: ParserModule, index: number) {
+    this.parser = parser;
+    this.manifest = parser.manifest;
     this.index = index;
+    this.#check = new OutputCheck(this.manifest);
     this.#start();
+  }
+
+  get u32(): Uint32Array<ArrayBuffer> {
+    return this.#guest.memory.u32;
+  }
+
+  get memoryBytes(): number {
+    return this.#guest.memory.bytes;
   }
 
   /** Slots in use. */
@@ -77,36 +85,43 @@ export class ParserInstance {
     return this.#slots.used;
   }
 
-  /** Bytes of the module's memory. */
-  get memoryBytes(): number {
-    return this.u8.byteLength;
+  /** Chunks that wait for the next flush. */
+  get waiting(): number {
+    return this.#arena.count;
+  }
+
+  /** Attributes the manifest has not, or of the wrong length. */
+  get attributesRefused(): number {
+    return this.#check.refused;
   }
 
   /** A fresh slot for a connection, opened; 0 when the module's memory limit is reached or it failed. */
   open(connection: number, flags: number, consumer: OutputConsumer): number {
-    const slot = this.#allocate(0, connection);
+    const slot = this.#allocate(0, connection, flags);
     if (slot === 0) return 0;
-    this.u32[(slot + abi.SLOT_OPEN_FLAGS) >>> 2] = flags;
-    return this.#call(consumer, () => this.#exports.open(slot, flags)) ? slot : 0;
+    return this.#call(consumer, connection, () => this.#guest.exports.open(slot, flags)) ? slot : 0;
   }
 
   /** Only between flushes, when no chunk of the slot waits. */
-  close(slot: number, consumer: OutputConsumer): void {
-    if (this.#call(consumer, () => this.#exports.close(slot))) this.#slots.give(slot);
+  close(connection: number, consumer: OutputConsumer): void {
+    const slot = this.slotOf(connection);
+    if (slot === 0) return;
+    if (this.#call(consumer, connection, () => this.#guest.exports.close(slot))) this.#slots.give(slot);
   }
 
   /** True when a chunk with `length` bytes of payload fits before the next flush. */
   hasRoom(length: number): boolean {
-    return this.#chunks < CHUNKS && this.#payload + length + 8 <= this.#payloadEnd;
+    return this.#arena.hasRoom(length);
   }
 
-  get waiting(): number {
-    return this.#chunks;
-  }
-
-  /** Where the slot's state lives now: GROW and SHRINK move it during a flush. */
+  /** Where the connection's state lies now, 0 for nowhere: GROW, SHRINK and failures change it during a flush. */
   slotOf(connection: number): number {
     return this.#slots.slotOf(connection);
+  }
+
+  /** Every connection with a slot. */
+  connections(): number[] {
+    return this.#slots.connections();
   }
 
   /** Adds a chunk; its payload is at `source` of the batch buffer given to flush(). Call hasRoom() first. */
@@ -121,279 +136,306 @@ export class ParserInstance {
     timeHigh: number,
     offset: number,
   ): void {
-    const data = this.#describe(slot, kind, direction, length, wireLength, timeLow, timeHigh, offset);
-    if (length === 0) return;
-    const piece = this.#pieceCount++ * 3;
-    this.#pieces[piece] = source;
-    this.#pieces[piece + 1] = data;
-    this.#pieces[piece + 2] = length;
+    const data = this.#arena.describe(slot, kind, direction, length, wireLength, timeLow, timeHigh, offset);
+    if (length > 0) this.#arena.remember(source, data, length);
   }
 
-  /** The same for payload that is not in the batch buffer: copied at once. */
-  pushBytes(
-    slot: number,
-    direction: number,
-    bytes: Uint8Array,
-    wireLength: number,
-    timeLow: number,
-    timeHigh: number,
-    offset: number,
-  ): void {
-    const data = this.#describe(slot, abi.DATA, direction, bytes.length, wireLength, timeLow, timeHigh, offset);
-    this.u8.set(bytes, data);
+  /** The same for a chunk that is not in the batch buffer: copied at once. */
+  pushHeld(slot: number, { kind, direction, bytes, wireLength, timeLow, timeHigh, offset }: HeldChunk): void {
+    const data = this.#arena.describe(slot, kind, direction, bytes.length, wireLength, timeLow, timeHigh, offset);
+    this.#guest.memory.u8.set(bytes, data);
   }
 
-  /** Runs everything pushed. Returns false when the module failed; its connections were handed to consumer.failed. */
-  flush(batch: ArrayBuffer, consumer: OutputConsumer): boolean {
+  /** Runs everything pushed. */
+  flush(batch: ArrayBuffer, consumer: OutputConsumer): void {
     if (this.#flushing) throw new Error('flush called from within a flush');
-    if (this.#chunks === 0) return true;
+    if (this.#arena.count === 0) return;
     this.#flushing = true;
     try {
-      if (this.#pieceCount > 0) copyPieces(batch, this.u8.buffer, this.#pieces, this.#pieceCount);
-      return this.#runAll(consumer);
+      this.#arena.copyPayload(batch);
+      this.#guest.refuel(this.#arena.bytes, this.#arena.count);
+      this.#allowance = this.#arena.bytes + this.#arena.count * RECORDS_PER_CHUNK + RECORDS_BASE;
+      this.#runAll(consumer);
     } finally {
-      this.#clear();
+      this.#arena.clear();
+      this.#changes.length = 0;
       this.#flushing = false;
     }
   }
 
-  /** Asks the module about the chunks pushed (of one connection), then forgets them. Throws when it traps. */
-  identify(): number {
-    const count = this.#chunks;
-    this.#clear();
-    return this.#exports.identify(count) >>> 0;
-  }
-
-  /** Throws away memory and slots and starts again. Returns the connections that had a slot. */
-  restart(): number[] {
-    const connections = this.#slots.connections();
-    this.#start();
-    return connections;
-  }
-
-  #start(): void {
-    const instance = new WebAssembly.Instance(this.#module, {});
-    this.#exports = instance.exports as unknown as Exports;
-    this.#layout = this.#askLayout();
-    this.#refresh();
-    const word = this.#layout >>> 2;
-    this.#input = this.u32[word + (abi.LAYOUT_INPUT >>> 2)]!;
-    this.#output = this.u32[word + (abi.LAYOUT_OUTPUT >>> 2)]!;
-    const slots = this.u32[word + (abi.LAYOUT_SLOTS >>> 2)]!;
-    this.#checkLayout(slots);
-    this.#slots = new SlotAllocator(slots, this.manifest.slots, this.#exports.memory, this.manifest.limits.memoryPages);
-    this.#clear();
-  }
-
-  #askLayout(): number {
+  /** Asks the module about the chunks pushed (of one connection), then forgets them. */
+  identify(): number | Failure {
+    const { count, bytes } = this.#arena;
+    this.#guest.refuel(bytes, count);
+    this.#arena.clear();
+    let failure: Failure = this.#describe('identify grew the memory', []);
     try {
-      return this.#exports.layout(INPUT_BYTES, OUTPUT_BYTES) >>> 0;
+      const verdict = this.#guest.exports.identify(count) >>> 0;
+      if (!this.#guest.memory.isStale) return verdict;
     } catch (error) {
-      throw new Error(`module ${this.manifest.name}: layout() failed: ${(error as Error).message}`, { cause: error });
+      failure = this.#describe(error, []);
+    }
+    this.#restart();
+    return failure;
+  }
+
+  /** Throws away memory and slots and starts anew. */
+  clear(): void {
+    this.#start();
+  }
+
+  /** Takes over every slot of another instance as it is; false when memory does not suffice. This one must be empty. */
+  adopt(other: ParserInstance): boolean {
+    return this.#slots.adopt(other.#slots);
+  }
+
+  /**
+   * Takes over one connection of another version of the module: its state in a class that holds it, converted by
+   * `migrate` when the state version differs. False when that cannot be: the connection stays where it is.
+   */
+  takeOver(other: ParserInstance, connection: number): boolean {
+    const from = other.slotOf(connection);
+    const size = other.u32[(from + abi.SLOT_SIZE) >>> 2]!;
+    const sizeClass = this.manifest.slots.findIndex((one) => one >= size);
+    if (sizeClass < 0) return false;
+    const slot = this.#allocate(sizeClass, connection, other.u32[(from + abi.SLOT_OPEN_FLAGS) >>> 2]!);
+    if (slot === 0) return false;
+    this.#guest.memory.u8.set(
+      other.#guest.memory.u8.subarray(from + abi.SLOT_OPEN_FLAGS, from + size),
+      slot + abi.SLOT_OPEN_FLAGS,
+    );
+    if (this.manifest.stateVersion === other.manifest.stateVersion || this.#migrate(slot, other)) {
+      other.#slots.give(from);
+      return true;
+    }
+    this.#slots.give(slot);
+    return false;
+  }
+
+  #migrate(slot: number, from: ParserInstance): boolean {
+    this.#guest.refuelShortCall();
+    try {
+      return this.#guest.exports.migrate?.(slot, from.manifest.stateVersion) === 1 && !this.#guest.memory.isStale;
+    } catch {
+      return false;
     }
   }
 
-  #checkLayout(slots: number): void {
-    const end = this.u8.byteLength;
-    const inside = (at: number, length: number) => at >= 8 && at % 8 === 0 && at + length <= end;
-    const ok =
-      this.u8.buffer instanceof ArrayBuffer &&
-      end <= this.manifest.limits.memoryPages * PAGE &&
-      this.#layout > 0 &&
-      this.#layout % 4 === 0 &&
-      this.#layout + abi.LAYOUT_SIZE <= end &&
-      inside(this.#input, INPUT_BYTES) &&
-      inside(this.#output, OUTPUT_BYTES) &&
-      slots % abi.SLOT_ALIGN === 0 &&
-      slots >= Math.max(this.#input + INPUT_BYTES, this.#output + OUTPUT_BYTES) &&
-      (this.#output >= this.#input + INPUT_BYTES || this.#input >= this.#output + OUTPUT_BYTES);
-    if (!ok) throw new Error(`module ${this.manifest.name}: layout() describes arenas that overlap or lie outside`);
+  #start(): void {
+    this.#guest = new Guest(this.parser);
+    this.#arena = new InputArena(this.#guest.memory, this.#guest.input);
+    this.#slots = new SlotAllocator(this.#guest.slots, this.manifest.slots, this.#guest.memory);
+    this.#changes.length = 0;
   }
 
-  #refresh(): void {
-    const buffer = this.#exports.memory.buffer as ArrayBuffer;
-    this.u32 = new Uint32Array(buffer);
-    this.u8 = new Uint8Array(buffer);
-  }
-
-  #clear(): void {
-    this.#chunks = 0;
-    this.#pieceCount = 0;
-    this.#moves.length = 0;
-    this.#payload = this.#input + CHUNKS * abi.CHUNK_SIZE;
-    this.#payloadEnd = this.#payload + PAYLOAD_BYTES;
-  }
-
-  #allocate(sizeClass: number, connection: number): number {
+  #allocate(sizeClass: number, connection: number, flags: number): number {
     const slot = this.#slots.take(sizeClass, connection);
-    if (this.u8.buffer !== this.#exports.memory.buffer) this.#refresh();
     if (slot === 0) return 0;
     const size = this.manifest.slots[sizeClass]!;
     this.u32.fill(0, slot >>> 2, (slot + size) >>> 2);
     this.u32[(slot + abi.SLOT_SIZE) >>> 2] = size;
+    this.u32[(slot + abi.SLOT_OPEN_FLAGS) >>> 2] = flags;
     return slot;
   }
 
-  #describe(
-    slot: number,
-    kind: number,
-    direction: number,
-    length: number,
-    wireLength: number,
-    timeLow: number,
-    timeHigh: number,
-    offset: number,
-  ): number {
-    const u32 = this.u32;
-    const word = (this.#input + this.#chunks++ * abi.CHUNK_SIZE) >>> 2;
-    const data = this.#payload;
-    this.#payload = (data + length + 7) & ~7;
-    u32[word] = slot;
-    u32[word + 1] = kind | (direction << 8);
-    u32[word + 2] = data;
-    u32[word + 3] = length;
-    u32[word + 4] = wireLength;
-    u32[word + 5] = 0;
-    u32[word + 6] = timeLow;
-    u32[word + 7] = timeHigh;
-    u32[word + 8] = offset >>> 0;
-    u32[word + 9] = Math.floor(offset / 0x1_0000_0000);
-    return data;
-  }
-
-  #runAll(consumer: OutputConsumer): boolean {
+  #runAll(consumer: OutputConsumer): void {
     let first = 0;
-    const end = this.#chunks;
     let returns = this.#returnsFor(0);
-    while (first < end) {
-      let next: number;
-      try {
-        next = this.#exports.run(first, end) >>> 0;
-      } catch (error) {
-        return this.#fail(consumer, `trap: ${(error as Error).message}`);
+    while (first < this.#arena.count) {
+      const guest = this.#guest;
+      const next = this.#run(first, this.#arena.count, consumer);
+      if (next < 0) return;
+      if (guest !== this.#guest) {
+        // It recovered: the chunk at fault is gone.
+        returns = this.#returnsFor(next);
+        first = next;
+        continue;
       }
-      this.runs++;
-      if (this.#grewItself()) return this.#fail(consumer, 'run grew the memory');
-      const length = this.u32[(this.#layout + abi.LAYOUT_OUTPUT_LENGTH) >>> 2]!;
-      if (next < first || next > end || length > OUTPUT_BYTES) {
-        return this.#fail(consumer, `run returned ${next} of [${first}, ${end}) with ${length} bytes of output`);
-      }
-      if (!this.#consume(length, consumer)) return this.#fail(consumer, 'malformed output record');
-      if (this.#moves.length > 0) this.#moveAll(next, end, consumer);
+      const { outputLength } = this.#guest;
+      if (this.#changes.length > 0) this.#change(next, consumer);
       returns = next > first ? this.#returnsFor(next) : returns - 1;
-      if (returns < 0 || (next === first && length === 0)) return this.#fail(consumer, 'run makes no progress');
+      if (returns < 0 || (next === first && outputLength === 0)) {
+        this.#failAll(first, 'run makes no progress', consumer);
+        return;
+      }
       first = next;
     }
-    return true;
+  }
+
+  /** One run: the chunk to go on with, or -1 when nothing is left to run. */
+  #run(first: number, end: number, consumer: OutputConsumer): number {
+    this.#guest.reset();
+    this.runs++;
+    let next: number;
+    try {
+      next = this.#guest.exports.run(first, end) >>> 0;
+    } catch (error) {
+      return this.#recover(error, first, end, consumer);
+    }
+    if (this.#guest.memory.isStale) return this.#failAll(first, 'run grew the memory', consumer);
+    if (next < first || next > end) {
+      return this.#failAll(first, `run returned ${next} of [${first}, ${end})`, consumer);
+    }
+    const wrong = this.#consume(consumer);
+    return wrong === undefined ? next : this.#failAll(first, wrong, consumer);
   }
 
   /** How often a run may end in this chunk and begin there again. */
   #returnsFor(chunk: number): number {
-    const length = this.u32[(this.#input + chunk * abi.CHUNK_SIZE + abi.CHUNK_LENGTH) >>> 2]!;
-    return RETURNS_MAX + (Math.min(length, PAYLOAD_BYTES) >>> RETURN_BYTES_SHIFT);
+    return RETURNS_MAX + (Math.min(this.#arena.lengthOf(chunk), INPUT_BYTES) >>> RETURN_BYTES_SHIFT);
   }
 
-  #grewItself(): boolean {
-    return this.u8.buffer !== this.#exports.memory.buffer;
-  }
-
-  #consume(length: number, consumer: OutputConsumer): boolean {
-    let at = this.#output;
-    const stop = at + length;
+  /** Hands the output on, record by record; says what is wrong with the first one that is. */
+  #consume(consumer: OutputConsumer): string | undefined {
+    const { output, outputBytes, outputLength } = this.#guest;
+    if (outputLength > outputBytes) return `${outputLength} bytes of output in an arena of ${outputBytes}`;
+    const { u32 } = this;
+    let at = output;
+    const stop = at + outputLength;
     while (at < stop) {
-      if (at + abi.OUT_SHORT > stop) return false;
+      if (at + abi.OUT_SHORT > stop) return 'malformed output record: cut off';
       const word = at >>> 2;
-      const size = this.u32[word]!;
-      const slot = this.u32[word + 1]!;
-      const type = this.u32[word + 2]! & 0xffff;
-      const connection = this.#slots.connectionAt(slot);
-      if (size < abi.OUT_SHORT || size % 8 !== 0 || at + size > stop || connection < 0) return false;
-      if (type <= abi.ONEWAY) {
-        if (!this.#messageIsSound(at, size)) return false;
-        consumer.message(this, connection, at);
-      } else if (type === abi.GROW || type === abi.SHRINK) this.#moves.push(connection, type);
-      else {
-        consumer.hint(this, connection, type, this.u32[word + (abi.OUT_VALUE >>> 2)]!);
-      }
+      const size = u32[word]!;
+      const connection = this.#slots.connectionAt(u32[word + 1]!);
+      if (size < abi.OUT_SHORT || size % 8 !== 0 || at + size > stop) return `malformed output record: ${size} bytes`;
+      if (connection < 0) return `malformed output record: of ${u32[word + 1]!}, which is no slot`;
+      if (!this.#check.isSound(u32, at, size)) return 'malformed output record: its fields do not fit';
+      if (--this.#allowance < 0) return 'more output than its input accounts for';
+      this.#take(u32[word + 2]! & 0xffff, connection, at, consumer);
       at += size;
     }
-    return true;
+    return undefined;
   }
 
-  /** Attribute lengths add up to the record's: whoever walks them later need not check again. */
-  #messageIsSound(at: number, size: number): boolean {
-    if (size < abi.MESSAGE_SIZE || size > abi.MESSAGE_MAX) return false;
-    const u32 = this.u32;
-    const type = u32[(at + abi.OUT_TYPE) >>> 2]! & 0xffff;
-    const counts = u32[(at + abi.MESSAGE_ATTRIBUTES) >>> 2]!;
-    const protocol = (counts >>> 16) & 0xff;
-    if (type === 0 || protocol >= this.manifest.protocols.length) return false;
-    let cursor = at + abi.MESSAGE_SIZE;
-    const stop = at + size;
-    for (let left = counts & 0xffff; left > 0; left--) {
-      if (cursor + abi.ATTRIBUTE_VALUE > stop) return false;
-      cursor += (abi.ATTRIBUTE_VALUE + (u32[cursor >>> 2]! >>> 16) + 3) & ~3;
-    }
-    return cursor <= stop;
+  #take(type: number, connection: number, at: number, consumer: OutputConsumer): void {
+    if (type <= abi.ONEWAY) {
+      this.messages++;
+      consumer.message(this, connection, at);
+    } else if (type === abi.GROW || type === abi.SHRINK || type === abi.UPGRADE) {
+      this.#allowance -= RECORDS_PER_CHANGE;
+      this.#changes.push(connection, type, this.u32[(at + abi.OUT_VALUE) >>> 2]!);
+    } else consumer.record(this, connection, type, at);
   }
 
-  /** Does what GROW and SHRINK asked for. A connection that cannot grow is given up. */
-  #moveAll(next: number, end: number, consumer: OutputConsumer): void {
-    for (let i = 0; i < this.#moves.length; i += 2) {
-      const connection = this.#moves[i]!;
-      const type = this.#moves[i + 1]!;
+  /** Does what GROW, SHRINK and UPGRADE asked for; `next` is the first chunk that is still to run. */
+  #change(next: number, consumer: OutputConsumer): void {
+    for (let i = 0; i < this.#changes.length; i += 3) {
+      const connection = this.#changes[i]!;
+      const type = this.#changes[i + 1]!;
       const slot = this.#slots.slotOf(connection);
-      const sizeClass = this.#slots.classOf(slot);
-      const wanted = type === abi.GROW ? sizeClass + 1 : 0;
-      if (wanted === sizeClass || this.#move(slot, connection, wanted, next, end)) {
-        consumer.hint(this, connection, type, MOVED);
-      } else if (type === abi.GROW) {
-        this.#resetChunks(slot, next, end);
-        consumer.hint(this, connection, type, REFUSED);
-      }
+      if (slot === 0) continue;
+      if (type === abi.UPGRADE) this.#leave(slot, connection, this.#changes[i + 2]!, next, consumer);
+      else this.#move(slot, connection, type, next, consumer);
     }
-    this.#moves.length = 0;
+    this.#changes.length = 0;
   }
 
-  /** Moves a slot to another class; the chunks [next, end) of the connection follow it. */
-  #move(slot: number, connection: number, sizeClass: number, next: number, end: number): boolean {
-    const { slots } = this.manifest;
-    const keep = Math.min(slots[sizeClass] ?? 0, slots[this.#slots.classOf(slot)]!);
-    const target = sizeClass < slots.length ? this.#allocate(sizeClass, connection) : 0;
-    if (target === 0) return false;
-    this.u8.copyWithin(target + abi.SLOT_OPEN_FLAGS, slot + abi.SLOT_OPEN_FLAGS, slot + keep);
-    for (let i = next; i < end; i++) {
-      const word = (this.#input + i * abi.CHUNK_SIZE + abi.CHUNK_SLOT) >>> 2;
-      if (this.u32[word] === slot) this.u32[word] = target;
-    }
+  /** The connection speaks another protocol from its next chunk on. */
+  #leave(slot: number, connection: number, protocol: number, next: number, consumer: OutputConsumer): void {
+    const rest: HeldChunk[] = [];
+    this.#arena.withdraw(slot, next, rest);
     this.#slots.give(slot);
-    return true;
+    consumer.upgraded(this, connection, protocol, rest);
   }
 
-  /** The rest of a connection that is given up: without bytes there is nothing to grow for. */
-  #resetChunks(slot: number, next: number, end: number): void {
-    for (let i = next; i < end; i++) {
-      const word = (this.#input + i * abi.CHUNK_SIZE) >>> 2;
-      if (this.u32[word] !== slot) continue;
-      this.u32[word + (abi.CHUNK_KIND >>> 2)] = (this.u32[word + (abi.CHUNK_KIND >>> 2)]! & 0xff00) | abi.RESET;
-      this.u32[word + (abi.CHUNK_LENGTH >>> 2)] = 0;
-      this.u32[word + (abi.CHUNK_WIRE_LENGTH >>> 2)] = 0;
+  /** Moves a slot to the next class or back to the first; a connection that cannot grow leaves the module. */
+  #move(slot: number, connection: number, type: number, next: number, consumer: OutputConsumer): void {
+    const { slots } = this.manifest;
+    const sizeClass = this.#slots.classOf(slot);
+    const wanted = type === abi.GROW ? sizeClass + 1 : 0;
+    if (wanted === sizeClass) {
+      consumer.moved(type);
+      return;
+    }
+    const flags = this.u32[(slot + abi.SLOT_OPEN_FLAGS) >>> 2]!;
+    const target = wanted < slots.length ? this.#allocate(wanted, connection, flags) : 0;
+    if (target !== 0) {
+      const keep = Math.min(slots[wanted]!, slots[sizeClass]!);
+      this.#guest.memory.u8.copyWithin(target + abi.SLOT_OPEN_FLAGS, slot + abi.SLOT_OPEN_FLAGS, slot + keep);
+      this.#arena.rename(slot, target, next);
+      this.#slots.give(slot);
+      consumer.moved(type);
+    } else if (type === abi.GROW) {
+      this.#arena.withdraw(slot, next);
+      this.#slots.give(slot);
+      consumer.refused(connection);
     }
   }
 
-  /** A call outside of a run. False when it trapped: the instance has failed as in a run. */
-  #call(consumer: OutputConsumer, enter: () => void): boolean {
+  // ── failures ──
+
+  /** A trap in a run: output up to the chunk at work counts, its connection is lost, the run goes on behind it. */
+  #recover(error: unknown, first: number, end: number, consumer: OutputConsumer): number {
+    const { current } = this.#guest;
+    const isKnown = current >= first && current < end && !this.#guest.memory.isStale;
+    if (!isKnown || this.#consume(consumer) !== undefined) return this.#failAll(first, error, consumer);
+    if (this.#changes.length > 0) this.#change(current, consumer);
+    // A change takes chunks out of the table; the one at work is still where the module said, or has gone with them.
+    if (current >= this.#arena.count) return this.#failAll(current, error, consumer);
+    const slot = this.#arena.slotOf(current);
+    const connection = this.#slots.connectionAt(slot);
+    const failure = this.#describe(error, connection < 0 ? [] : [connection]);
+    if (connection >= 0) this.#arena.withdraw(slot, current);
+    return this.#replace(failure, consumer) ? current : -1;
+  }
+
+  /** A failure that cannot be pinned on one chunk: every connection with a chunk from `first` on is lost. Returns -1. */
+  #failAll(first: number, why: unknown, consumer: OutputConsumer): number {
+    this.#guest.memory.refreshIfStale();
+    const lost = new Set<number>();
+    for (let i = first; i < this.#arena.count; i++) {
+      const connection = this.#slots.connectionAt(this.#arena.slotOf(i));
+      if (connection >= 0) lost.add(connection);
+    }
+    this.#arena.clear();
+    const failure = this.#describe(why, [...lost]);
+    this.#replace(failure, consumer);
+    return -1;
+  }
+
+  /** A new instance takes over: the slots but those of the lost connections, and the chunks that wait. */
+  #replace(failure: Failure, consumer: OutputConsumer): boolean {
+    const [slots, arena] = [this.#slots, this.#arena];
+    this.#guest.memory.refreshIfStale();
+    for (const connection of failure.connections) slots.give(slots.slotOf(connection));
+    if (!this.#restart() || !this.#slots.adopt(slots)) {
+      consumer.failed(this, { ...failure, connections: [...failure.connections, ...slots.connections()] });
+      return false;
+    }
+    arena.copyTo(this.#arena);
+    this.#guest.refuel(this.#arena.bytes, this.#arena.count);
+    return consumer.failed(this, failure);
+  }
+
+  /** False where there is no memory for another instance: then this one goes on, with nothing in its slots. */
+  #restart(): boolean {
+    try {
+      this.#start();
+      return true;
+    } catch {
+      this.#guest.memory.refreshIfStale();
+      this.#arena.clear();
+      this.#slots = new SlotAllocator(this.#guest.slots, this.manifest.slots, this.#guest.memory);
+      return false;
+    }
+  }
+
+  /** A call outside of a run. False when it failed: the connection is lost. */
+  #call(consumer: OutputConsumer, connection: number, enter: () => void): boolean {
+    this.#guest.refuelShortCall();
+    let why: unknown = 'the module grew its memory';
     try {
       enter();
+      if (!this.#guest.memory.isStale) return true;
     } catch (error) {
-      return this.#fail(consumer, `trap: ${(error as Error).message}`);
+      why = error;
     }
-    return !this.#grewItself() || this.#fail(consumer, 'the module grew its memory');
+    this.#replace(this.#describe(why, [connection]), consumer);
+    return false;
   }
 
-  #fail(consumer: OutputConsumer, reason: string): boolean {
-    const connections = this.restart();
-    consumer.failed(this, reason, connections);
-    return false;
+  #describe(why: unknown, connections: readonly number[]): Failure {
+    if (typeof why === 'string') return { kind: 'output', reason: why, connections };
+    return { ...this.#guest.explain(why), connections };
   }
 }

@@ -10,13 +10,15 @@ import { RefusedError } from './refusal.ts';
 import { hasStartSection, WasmFormatError } from './sections.ts';
 
 export const MANIFEST_SECTION = 'spanwire.manifest';
+/** Golden cases, as Markdown. */
+export const CASES_SECTION = 'spanwire.cases';
 
 /** Largest manifest: an attribute table of a thousand rows fits; a bomb does not. */
 const MANIFEST_MAX_BYTES = 256 * 1024;
 /** Largest slot class. HTTP/2 with a thousand streams needs about 200 KiB. */
 const SLOT_MAX_BYTES = 1024 * 1024;
 const MEMORY_PAGES_MAX = 16_384;
-const FUEL_PER_KIB_MAX = 10_000_000;
+const FUEL_PER_KIB_MAX = 2_000_000;
 const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
 
 const token = z
@@ -214,6 +216,11 @@ function checkMeaning(manifest: Manifest): void {
     throw new RefusedError(`slots: sizes must ascend, found ${slots.join(', ')}`);
   }
   for (const one of protocols) checkSpanName(one, attributes);
+  if (protocols.some(({ pairing }) => pairing !== protocols[0]!.pairing)) {
+    throw new RefusedError('protocols of one module must have the same pairing');
+  }
+  const odd = attributes.find(({ redaction, role, type }) => (redaction || role) && type !== 'string');
+  if (odd) throw new RefusedError(`attribute ${odd.name}: only a string can be redacted or carry trace context`);
 }
 
 function requireUnique(what: string, values: readonly (string | number)[]): void {

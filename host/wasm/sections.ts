@@ -1,28 +1,33 @@
 /**
- * The outermost structure of a WebAssembly binary: a preamble and sections of (id, size, content). Enough to see
- * whether a section is there and to append a custom one; never reads past the bytes it is given.
+ * The outermost structure of a WebAssembly binary: a preamble and sections of (id, size, content). Finds the sections
+ * and appends custom ones; never reads past the bytes it is given.
  * https://webassembly.github.io/spec/core/binary/modules.html
  */
+import { encodeName, leb128 } from './rewrite/encode.ts';
+import { CUSTOM, START } from './rewrite/opcodes.ts';
+import { ByteReader, WasmFormatError } from './rewrite/reader.ts';
 
-const PREAMBLE = 8;
-const CUSTOM = 0;
-const START = 8;
+export { WasmFormatError };
 
-/** The bytes are not the section sequence the specification demands. */
-export class WasmFormatError extends Error {
-  override readonly name = 'WasmFormatError';
+export const PREAMBLE = 8;
+
+export interface Section {
+  readonly id: number;
+  /** Offset of the id, then [start, end) of the content. */
+  readonly head: number;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** True when instantiating the module would run code of it. */
 export function hasStartSection(bytes: Uint8Array): boolean {
-  return sectionIds(bytes).includes(START);
+  return readSections(bytes).some(({ id }) => id === START);
 }
 
 /** The module with a custom section appended. */
 export function appendCustomSection(bytes: Uint8Array, name: string, content: Uint8Array): Uint8Array<ArrayBuffer> {
-  const label = new TextEncoder().encode(name);
-  const body = [...leb128(label.length), ...label];
-  const head = [CUSTOM, ...leb128(body.length + content.length), ...body];
+  const label = encodeName(name);
+  const head = [CUSTOM, ...leb128(label.length + content.length), ...label];
   const whole = new Uint8Array(bytes.length + head.length + content.length);
   whole.set(bytes);
   whole.set(head, bytes.length);
@@ -30,33 +35,15 @@ export function appendCustomSection(bytes: Uint8Array, name: string, content: Ui
   return whole;
 }
 
-function sectionIds(bytes: Uint8Array): number[] {
-  const ids: number[] = [];
-  let at = PREAMBLE;
-  while (at < bytes.length) {
-    ids.push(bytes[at]!);
-    const [size, next] = readLeb128(bytes, at + 1);
-    at = next + size;
+/** All sections in the order of the file. */
+export function readSections(bytes: Uint8Array): Section[] {
+  const sections: Section[] = [];
+  const reader = new ByteReader(bytes, Math.min(PREAMBLE, bytes.length));
+  while (!reader.done) {
+    const head = reader.at;
+    const id = reader.byte();
+    const { at, end } = reader.take(reader.u32());
+    sections.push({ id, head, start: at, end });
   }
-  if (at > bytes.length) throw new WasmFormatError('truncated: a section is longer than the file');
-  return ids;
-}
-
-function readLeb128(bytes: Uint8Array, from: number): [value: number, next: number] {
-  let value = 0;
-  for (let index = 0; index < 5; index++) {
-    const byte = bytes[from + index];
-    if (byte === undefined) break;
-    value += (byte & 0x7f) * 2 ** (7 * index);
-    if (byte < 0x80) return [value, from + index + 1];
-  }
-  throw new WasmFormatError('truncated: a section has no valid size');
-}
-
-function leb128(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest >>>= 7) {
-    if (rest < 0x80) return [...bytes, rest];
-    bytes.push((rest & 0x7f) | 0x80);
-  }
+  return sections;
 }

@@ -5,8 +5,8 @@
  */
 import { SLOT_ALIGN } from '../../parsers/sdk/abi.ts';
 import { grown } from '../spans/messages.ts';
+import type { GuestMemory } from './memory.ts';
 
-const PAGE = 65536;
 /** Memory is taken from the engine in steps of this many pages, to grow (and refresh views) seldom. */
 const GROW_PAGES = 8;
 
@@ -15,9 +15,8 @@ export class SlotAllocator {
   used = 0;
   readonly #base: number;
   readonly #sizes: readonly number[];
-  readonly #memory: WebAssembly.Memory;
-  readonly #maximumPages: number;
-  readonly #free: number[][];
+  readonly #memory: GuestMemory;
+  #free: number[][];
   /** By (address - base) / SLOT_ALIGN: connection + 1, or 0; and the size class. */
   #owner = new Int32Array(1024);
   #class = new Uint8Array(1024);
@@ -25,12 +24,11 @@ export class SlotAllocator {
   #slot = new Uint32Array(1024);
   #top: number;
 
-  constructor(base: number, sizes: readonly number[], memory: WebAssembly.Memory, maximumPages: number) {
+  constructor(base: number, sizes: readonly number[], memory: GuestMemory) {
     this.#base = base;
     this.#top = base;
     this.#sizes = sizes;
     this.#memory = memory;
-    this.#maximumPages = maximumPages;
     this.#free = sizes.map(() => []);
   }
 
@@ -84,14 +82,31 @@ export class SlotAllocator {
     return all;
   }
 
+  /**
+   * Takes over all slots of another allocator with the same sizes, state and all, each at the same distance from the
+   * base. This one must be empty. False when memory does not suffice; nothing has changed then.
+   */
+  adopt(other: SlotAllocator): boolean {
+    const bytes = other.#top - other.#base;
+    if (!this.#memory.reserve(this.#base + bytes, 0)) return false;
+    this.#memory.u8.set(other.#memory.u8.subarray(other.#base, other.#top), this.#base);
+    const shift = this.#base - other.#base;
+    this.#top = this.#base + bytes;
+    this.#owner = other.#owner.slice();
+    this.#class = other.#class.slice();
+    this.#free = other.#free.map((free) => free.map((slot) => slot + shift));
+    this.#slot = other.#slot.map((slot) => (slot === 0 ? 0 : slot + shift));
+    this.used = other.used;
+    return true;
+  }
+
   #entry(slot: number): number {
     return (slot - this.#base) / SLOT_ALIGN;
   }
 
   #carve(size: number): number {
     const at = this.#top;
-    const shortage = at + size - this.#memory.buffer.byteLength;
-    if (shortage > 0 && !this.#growMemory(shortage)) return 0;
+    if (!this.#memory.reserve(at + size, GROW_PAGES)) return 0;
     this.#top = at + size;
     const entries = (this.#top - this.#base) / SLOT_ALIGN;
     if (entries > this.#owner.length) {
@@ -99,18 +114,5 @@ export class SlotAllocator {
       this.#class = grown(this.#class, entries * 2);
     }
     return at;
-  }
-
-  #growMemory(bytes: number): boolean {
-    const have = this.#memory.buffer.byteLength / PAGE;
-    const need = Math.ceil(bytes / PAGE);
-    const pages = Math.min(Math.max(need, GROW_PAGES), this.#maximumPages - have);
-    if (pages < need) return false;
-    try {
-      this.#memory.grow(pages);
-      return true;
-    } catch {
-      return false;
-    }
   }
 }

@@ -223,10 +223,10 @@ void Capture::select_ports(const std::vector<PortRange> &ranges)
 }
 
 // First the entry, then the generation: whoever sees the new generation finds the entry.
-void Capture::ignore_connection(uint64_t cookie)
+void Capture::ignore_connection(uint64_t cookie, bool ignored)
 {
-	const uint8_t present = 1;
-	update("ignored", &cookie, &present);
+	const uint8_t verdict = ignored;
+	update("ignored", &cookie, &verdict);
 	generation_++;
 	update("verdicts", &kOnly, &generation_);
 }

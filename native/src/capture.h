@@ -74,7 +74,7 @@ public:
 	spanwire_counters counters() const;
 	void select_process(uint32_t tgid, bool selected);
 	void select_ports(const std::vector<PortRange> &ranges);
-	void ignore_connection(uint64_t cookie);
+	void ignore_connection(uint64_t cookie, bool ignored);
 
 private:
 	bpf_map *map(const char *name) const;

@@ -104,7 +104,7 @@ void CaptureObject::ignore_connection(const Napi::CallbackInfo &info)
 	guarded(info.Env(), [&] {
 		uint64_t low = uint32_of(info[0], "cookieLow");
 		uint64_t high = uint32_of(info[1], "cookieHigh");
-		open().ignore_connection(high << 32 | low);
+		open().ignore_connection(high << 32 | low, boolean_of(info[2], "ignored"));
 	});
 }
 

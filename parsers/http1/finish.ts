@@ -161,5 +161,6 @@ function settleSwitch(kind: u32, status: u32): void {
   client.drop(IGNORING);
   connection.direction(FROM_SERVER).drop(IGNORING);
   const protocol = status == SWITCHING_PROTOCOLS ? <u32>Head.current.upgrade : 0;
+  Work.current.switched = true;
   hint(connection.address, UPGRADE, protocol == 0 ? UPGRADE_TUNNEL : protocol);
 }

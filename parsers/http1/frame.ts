@@ -62,7 +62,7 @@ function shrinks(): bool {
 function feed(): bool {
   const work = Work.current;
   while (work.from < work.end || hasCarriedLine()) {
-    if (!hasRoom() || !step()) return false;
+    if (!hasRoom() || !step() || work.switched) return false;
   }
   if (work.missing > 0) {
     if (!hasRoom()) return false;

@@ -27,6 +27,8 @@ export class Work {
   /** The direction's unfinished message: in the output while `open`, else in the slot. */
   message: Message;
   open: bool;
+  /** The connection stops to be HTTP/1 here. */
+  switched: bool;
 
   @inline
   static get current(): Work {
@@ -43,6 +45,7 @@ export class Work {
     this.missing = chunk.missing;
     this.now = chunk.timestamp;
     this.open = false;
+    this.switched = false;
     this.message = changetype<Message>(this.area + HEAD_BYTES);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Bytes at an address: readers of both endiannesses, search, copy and compare.
+ * Bytes at an address: readers of both endiannesses and of varints, search, copy and compare.
  *
  * Rule: nothing here reads or writes a byte at or behind the given end. The SIMD tails step back instead of over: they
  * read up to 15 bytes in front of the range, which is always memory of the module, and drop what they see there.
@@ -39,6 +39,38 @@ export function le64(at: usize): u64 {
   return load<u64>(at);
 }
 
+/** What `varint` read last. */
+export let varintValue: u64 = 0;
+
+/** `varint`: the bytes end within the number. */
+export const VARINT_SHORT: usize = 0;
+/** `varint`: more than 64 bits. */
+export const VARINT_BAD: usize = 1;
+
+/**
+ * Reads an unsigned LEB128 number (protobuf `uint64`, Kafka's unsigned varint) into `varintValue`. Returns the address
+ * behind it, VARINT_SHORT or VARINT_BAD.
+ */
+export function varint(at: usize, end: usize): usize {
+  let value: u64 = 0;
+  for (let shift: u64 = 0; at < end; shift += 7) {
+    const byte = <u64>load<u8>(at++);
+    // The tenth byte holds the last bit of 64.
+    if (shift == 63 && byte > 1) return VARINT_BAD;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      varintValue = value;
+      return at;
+    }
+  }
+  return VARINT_SHORT;
+}
+
+/** The signed number that a zigzag-encoded one stands for: 0, -1, 1, -2 … */
+export function zigzag(value: u64): i64 {
+  return <i64>(value >> 1) ^ -(<i64>(value & 1));
+}
+
 /** Address of the first `byte` in from … end, or `end`. */
 export function findByte(from: usize, end: usize, byte: u8): usize {
   if (!ASC_FEATURE_SIMD) return findByteScalar(from, end, byte);
@@ -58,6 +90,53 @@ export function findByte(from: usize, end: usize, byte: u8): usize {
 export function findByteScalar(from: usize, end: usize, byte: u8): usize {
   while (from < end && load<u8>(from) != byte) from++;
   return from;
+}
+
+/** Address of the first `one` or `other` in from … end, or `end`. */
+export function findEither(from: usize, end: usize, one: u8, other: u8): usize {
+  if (!ASC_FEATURE_SIMD) return findEitherScalar(from, end, one, other);
+  while (from + 16 <= end) {
+    const found = eitherMask(from, one, other);
+    if (found) return from + ctz(found);
+    from += 16;
+  }
+  if (from >= end) return end;
+  const found = eitherMask(end - 16, one, other) >>> (16 - <i32>(end - from));
+  return found ? from + ctz(found) : end;
+}
+
+/** One bit for each of the 16 bytes at an address that is `one` or `other`. */
+function eitherMask(at: usize, one: u8, other: u8): i32 {
+  const bytes = v128.load(at);
+  const isOne = i8x16.eq(bytes, i8x16.splat(<i8>one));
+  const isOther = i8x16.eq(bytes, i8x16.splat(<i8>other));
+  return i8x16.bitmask(v128.or(isOne, isOther));
+}
+
+/** The twin of findEither for builds without SIMD. */
+export function findEitherScalar(from: usize, end: usize, one: u8, other: u8): usize {
+  while (from < end && load<u8>(from) != one && load<u8>(from) != other) from++;
+  return from;
+}
+
+/** Address of the first whole `sequence` of `length` bytes (at least one) in from … end, or `end`. */
+export function findSequence(from: usize, end: usize, sequence: usize, length: usize): usize {
+  if (from >= end || length > end - from) return end;
+  const first = load<u8>(sequence);
+  // Behind it the sequence has no room any more.
+  const limit = end - length + 1;
+  for (let at = findByte(from, limit, first); at < limit; at = findByte(at + 1, limit, first)) {
+    if (equal(at, sequence, length)) return at;
+  }
+  return end;
+}
+
+/** The twin of findSequence for builds without SIMD. */
+export function findSequenceScalar(from: usize, end: usize, sequence: usize, length: usize): usize {
+  for (; from < end && length <= end - from; from++) {
+    if (equal(from, sequence, length)) return from;
+  }
+  return end;
 }
 
 /** Copies `length` bytes between ranges that do not overlap. `memory.copy` costs 5 ns before its first byte. */
@@ -99,6 +178,31 @@ export function equal(left: usize, right: usize, length: usize): bool {
 export function equalIgnoreCase(text: usize, lower: usize, length: usize): bool {
   for (let i: usize = 0; i < length; i++) {
     if (toLower(load<u8>(text + i)) != load<u8>(lower + i)) return false;
+  }
+  return true;
+}
+
+/** Whether from … end begins with this ASCII text: a constant of the module, so nothing is allocated. */
+export function startsWith(from: usize, end: usize, text: string): bool {
+  return end - from >= <usize>text.length && agrees(from, end, text);
+}
+
+/** Whether from … end is this ASCII text. */
+export function isText(from: usize, end: usize, text: string): bool {
+  return end - from == <usize>text.length && agrees(from, end, text);
+}
+
+/**
+ * Whether from … end and the text are the same as far as both go: what identify() asks of a beginning.
+ *
+ *   if (!agrees(from, end, 'HELLO')) return IDENTIFY_NO;
+ *   if (!startsWith(from, end, 'HELLO')) return IDENTIFY_MORE;
+ */
+export function agrees(from: usize, end: usize, text: string): bool {
+  const units = changetype<usize>(text);
+  const length = min<usize>(end - from, text.length);
+  for (let i: usize = 0; i < length; i++) {
+    if (<u16>load<u8>(from + i) != load<u16>(units + (i << 1))) return false;
   }
   return true;
 }

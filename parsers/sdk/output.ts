@@ -1,5 +1,5 @@
 /**
- * Writes the output arena: messages with their attributes, and hints.
+ * Writes the output arena: messages with their attributes, definitions, and hints.
  *
  *   beginOutput();                                    // at the start of run
  *   const chunk = enter(index);                       // for each chunk
@@ -9,8 +9,8 @@
  *   message.commit();
  *   endOutput();                                      // at the end of run
  *
- * Invariant: between `hasRoom` and the next `hasRoom` a parser writes at most one message and HINTS hints; a message
- * never outgrows its share, because an attribute that does not fit is left out and the message marked partial.
+ * Invariant: between `hasRoom` and the next `hasRoom` a parser writes at most one message or definition and HINTS hints.
+ * Neither outgrows its share: an attribute that does not fit is left out, and the message marked partial.
  * A message that cannot be finished within its chunk is kept in the slot (`keep`) and taken back later (`restore`).
  */
 
@@ -18,6 +18,8 @@ import {
   ATTRIBUTE_ID,
   ATTRIBUTE_LENGTH,
   ATTRIBUTE_VALUE,
+  ATTRIBUTES_MAX,
+  DEFINE,
   MESSAGE_ATTRIBUTES,
   MESSAGE_BODY_BYTES,
   MESSAGE_BYTES,
@@ -30,17 +32,22 @@ import {
   MESSAGE_SIZE,
   MESSAGE_STATUS,
   OUT_FLAGS,
+  OUT_KEY,
+  OUT_LONG,
   OUT_SHORT,
   OUT_SLOT,
   OUT_TYPE,
   OUT_VALUE,
+  REFERENCE,
+  SKIP,
   STRING_MAX,
+  UNDEFINE,
 } from './abi';
 import { copy } from './bytes';
 import { Chunk } from './chunk';
 import { outputArena, outputLimit, setCurrent, setOutputLength } from './module';
 
-/** Hints that may accompany one message. */
+/** Hints that may accompany one message; SKIP and UNDEFINE count as two. */
 const HINTS = 4;
 /** Longest message this SDK writes: what the host grants, less the hints. */
 export const MESSAGE_LIMIT = MESSAGE_MAX - HINTS * OUT_SHORT;
@@ -74,6 +81,23 @@ export function hint(slot: u32, type: u32, value: u32 = 0): void {
   store<u32>(cursor, type, OUT_TYPE);
   store<u32>(cursor, value, OUT_VALUE);
   cursor += OUT_SHORT;
+}
+
+/** Bytes of a direction before a stream offset are not needed: the host may deliver them uncaptured. */
+export function skip(slot: u32, direction: u32, offset: u64): void {
+  longHint(slot, SKIP, direction, offset);
+}
+
+/** Forgets a definition. */
+export function undefine(slot: u32, key: u64): void {
+  longHint(slot, UNDEFINE, 0, key);
+}
+
+function longHint(slot: u32, type: u32, value: u32, key: u64): void {
+  hint(slot, type, value);
+  store<u32>(cursor - OUT_SHORT, OUT_LONG);
+  store<u64>(cursor, key);
+  cursor += OUT_LONG - OUT_SHORT;
 }
 
 /** Zeroes a message header. `memory.fill` costs more than the eight stores. */
@@ -166,6 +190,11 @@ export class Message {
     this.int(id, reinterpret<i64>(value));
   }
 
+  /** Adds the attributes of a definition. Without one of that key the host marks the message partial. */
+  reference(key: u64): void {
+    this.int(REFERENCE, <i64>key);
+  }
+
   bool(id: u32, value: bool): void {
     if (!this.claim(ATTRIBUTE_VALUE + 4)) return;
     this.put(id, 1);
@@ -175,7 +204,7 @@ export class Message {
 
   /** Counts an attribute of `size` bytes if it fits; marks the message partial if not. */
   private claim(size: usize): bool {
-    if (<usize>this.size + size > <usize>MESSAGE_LIMIT) {
+    if (<usize>this.size + size > <usize>MESSAGE_LIMIT || this.attributes == <u16>ATTRIBUTES_MAX) {
       this.flag(MESSAGE_PARTIAL);
       return false;
     }
@@ -188,6 +217,76 @@ export class Message {
     store<u16>(tail, <u16>id, ATTRIBUTE_ID);
     store<u16>(tail, <u16>length, ATTRIBUTE_LENGTH);
   }
+}
+
+/**
+ * What one message teaches and later ones refer to, kept by the host:
+ *
+ *   const definition = Definition.open(slot, statementId);      // PREPARE
+ *   definition.string(DB_QUERY_TEXT, from, length);
+ *   definition.commit();
+ *   message.reference(statementId);                              // EXECUTE
+ */
+@unmanaged
+export class Definition {
+  length: u32;
+  slot: u32;
+  type: u32;
+  attributes: u32;
+  key: u64;
+
+  /** Starts a definition at the end of the output; nothing is written for good before `commit`. */
+  static open(slot: u32, key: u64): Definition {
+    const definition = changetype<Definition>(cursor);
+    definition.slot = slot;
+    definition.type = DEFINE;
+    definition.attributes = 0;
+    definition.key = key;
+    tail = cursor + OUT_LONG;
+    return definition;
+  }
+
+  /** A string attribute; cut at STRING_MAX, left out when there is no room for it. */
+  string(id: u32, from: usize, length: usize): void {
+    length = min<usize>(length, STRING_MAX);
+    const size = (<usize>ATTRIBUTE_VALUE + length + 3) & ~3;
+    if (!this.claim(size)) return;
+    store<u32>(tail + size - 4, 0);
+    store<u16>(tail, <u16>id, ATTRIBUTE_ID);
+    store<u16>(tail, <u16>length, ATTRIBUTE_LENGTH);
+    copy(tail + ATTRIBUTE_VALUE, from, length);
+    tail += size;
+  }
+
+  int(id: u32, value: i64): void {
+    if (!this.claim(ATTRIBUTE_VALUE + 8)) return;
+    store<u16>(tail, <u16>id, ATTRIBUTE_ID);
+    store<u16>(tail, 8, ATTRIBUTE_LENGTH);
+    store<i64>(tail, value, ATTRIBUTE_VALUE);
+    tail += ATTRIBUTE_VALUE + 8;
+  }
+
+  commit(): void {
+    const length = (<u32>(tail - changetype<usize>(this)) + 7) & ~7;
+    store<u32>(tail, 0);
+    this.length = length;
+    cursor += length;
+  }
+
+  private claim(size: usize): bool {
+    const end = tail + size - changetype<usize>(this);
+    if (end > <usize>MESSAGE_LIMIT || this.attributes == ATTRIBUTES_MAX) return false;
+    this.attributes++;
+    return true;
+  }
+}
+
+if (
+  offsetof<Definition>('attributes') != OUT_VALUE ||
+  offsetof<Definition>('key') != OUT_KEY ||
+  offsetof<Definition>() != OUT_LONG
+) {
+  ERROR('Definition differs from abi.ts');
 }
 
 if (

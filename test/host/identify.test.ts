@@ -37,11 +37,13 @@ function chunk(text: string, direction = 0): BufferedChunk {
   return { direction, bytes, wireLength: bytes.length, timeLow: 0, timeHigh: 0, offset: 0 };
 }
 
-function identifier(...modules: { magic?: string[]; ports?: number[] }[]): Identifier {
+function identifier(...modules: { magic?: string[]; ports?: number[]; minBytes?: number }[]): Identifier {
+  const probers = modules.map((one, index) =>
+    createProber(new ParserInstance({ ...compiled, manifest: { ...compiled.manifest, ports: [], ...one } }, index)),
+  );
   return new Identifier(
-    modules.map((one, index) =>
-      createProber(new ParserInstance(compiled.module, { ...compiled.manifest, ports: [], ...one }, index)),
-    ),
+    () => probers,
+    () => expect.unreachable(),
   );
 }
 
@@ -77,6 +79,12 @@ describe('Identifier', () => {
     expect(one.offer(0, chunk('90 two'), 0, false, PORTS)).toMatchObject({ parser: 1 });
     expect(one.offer(1, chunk('90 three'), 0, false, PORTS)).toBe(UNKNOWN);
     expect(one.offer(2, chunk('9'), 0, false, PORTS)).toMatchObject({ parser: 0 });
+  });
+
+  test('a module is not asked before it has as many bytes as it wants', () => {
+    const one = identifier({ minBytes: 4 });
+    expect(one.offer(0, chunk('90'), 0, false, PORTS)).toBe(UNDECIDED);
+    expect(one.offer(0, chunk('xx', 1), 0, false, PORTS)).toMatchObject({ parser: 0 });
   });
 
   test('a port breaks a tie and does not decide', () => {

@@ -26,7 +26,7 @@ export const LINE_MANIFEST = {
   magic: ['Q ', 'N ', 'A ', 'P ', '!'],
   slots: SLOTS,
   stateVersion: 1,
-  limits: { memoryPages: 512, fuelPerKiB: 20_000, outputPerCall: 262_144 },
+  limits: { memoryPages: 512, fuelPerKiB: 200_000, outputPerCall: 262_144 },
   attributes: [
     { id: 1, name: 'rpc.method', type: 'string' },
     { id: 2, name: 'rpc.reply', type: 'string' },
@@ -38,7 +38,7 @@ const SOURCE = `
 import { DATA, DESYNC, EOF, GAP, GIVE_UP, GROW, MESSAGE_NO_RESPONSE, MESSAGE_PUSH, OUT_LENGTH, OUT_SLOT, REQUEST, RESET,
   RESPONSE, SHRINK, UPGRADE } from './parsers/sdk/abi';
 import { Chunk, SlotHeader } from './parsers/sdk/chunk';
-import { beginOutput, endOutput, hasRoom, hint, Message } from './parsers/sdk/output';
+import { beginOutput, endOutput, enter, hasRoom, hint, Message } from './parsers/sdk/output';
 import { outputArena, setOutputLength } from './parsers/sdk/module';
 export { abi_version, layout } from './parsers/sdk/module';
 
@@ -77,7 +77,7 @@ export function identify(count: u32): u32 {
 export function run(first: u32, end: u32): u32 {
   beginOutput();
   let index = first;
-  while (index < end && consume(Chunk.at(index))) index++;
+  while (index < end && consume(enter(index))) index++;
   if (overrun > 0) setOutputLength(overrun);
   else if (noOutput) setOutputLength(0);
   else endOutput();
@@ -206,9 +206,11 @@ function misbehave(chunk: Chunk, command: u8): bool {
     case 0x78: // x: gives up
       hint(chunk.slot, GIVE_UP);
       return true;
-    case 0x76: // v: upgrades
-      hint(chunk.slot, UPGRADE, 1);
-      return true;
+    case 0x76: // v: upgrades to a tunnel
+    case 0x56: // V: upgrades to WebSocket
+      chunk.advance(3);
+      hint(chunk.slot, UPGRADE, command == 0x76 ? 1 : 2);
+      return false;
     case 0x65: { // e: emits for ever: one message and no progress
       const message = Message.open(chunk.slot, REQUEST);
       message.commit();

@@ -1,9 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createCounters } from '../../host/self/counters.ts';
+import { Definitions } from '../../host/spans/definitions.ts';
 import { Messages } from '../../host/spans/messages.ts';
 import { messageMemory } from './message-memory.ts';
 
 const LIMITS = { messages: 1 << 16, attributeBytes: 64 << 20 };
+
+const definitions = new Definitions(createCounters());
+
+function take(messages: Messages, memory: Uint32Array, at = 0): number {
+  return messages.take(memory, at, 0, definitions);
+}
 
 describe('Messages', () => {
   test('every field is where the ABI has it', () => {
@@ -21,7 +29,7 @@ describe('Messages', () => {
       protocol: 11,
       attributes,
     });
-    const m = messages.take(memory, 0);
+    const m = take(messages, memory);
     expect(messages.flags[m]).toBe(0x8001);
     expect(messages.status[m]).toBe(404);
     expect([messages.firstHigh[m], messages.firstLow[m]]).toEqual([1, 5]);
@@ -37,34 +45,34 @@ describe('Messages', () => {
     const messages = new Messages(LIMITS);
     const memory = new Uint32Array(1000);
     memory.set(messageMemory({ status: 77 }), 100);
-    expect(messages.status[messages.take(memory, 400)]).toBe(77);
+    expect(messages.status[take(messages, memory, 400)]).toBe(77);
   });
 
   test.each([1, 10, 1024, 1025, 5000])('takes no more than %d', (limit) => {
     const messages = new Messages({ ...LIMITS, messages: limit });
     const memory = messageMemory({});
-    const taken = Array.from({ length: limit }, () => messages.take(memory, 0));
+    const taken = Array.from({ length: limit }, () => take(messages, memory));
     expect(new Set(taken).size).toBe(limit);
-    expect(messages.take(memory, 0)).toBe(-1);
+    expect(take(messages, memory)).toBe(-1);
     messages.give(taken[0]!);
-    expect(messages.take(memory, 0)).toBe(taken[0]);
+    expect(take(messages, memory)).toBe(taken[0]);
     expect(messages.used).toBe(limit);
   });
 
   test('refuses when there is no room for attributes, and forgets nothing of it', () => {
     const messages = new Messages({ messages: 100, attributeBytes: 1024 });
     const memory = messageMemory({ attributes: [{ id: 1, value: 'x'.repeat(900) }] });
-    const m = messages.take(memory, 0);
-    expect(messages.take(memory, 0)).toBe(-1);
+    const m = take(messages, memory);
+    expect(take(messages, memory)).toBe(-1);
     expect(messages.used).toBe(1);
     messages.give(m);
-    expect(messages.take(memory, 0)).toBeGreaterThanOrEqual(0);
+    expect(take(messages, memory)).toBeGreaterThanOrEqual(0);
   });
 
   test('the distance in time has a sign and crosses 2^32', () => {
     const messages = new Messages(LIMITS);
-    const a = messages.take(messageMemory({ first: 2n ** 32n - 10n, last: 2n ** 32n + 90n }), 0);
-    const b = messages.take(messageMemory({ first: 2n ** 32n + 100n }), 0);
+    const a = take(messages, messageMemory({ first: 2n ** 32n - 10n, last: 2n ** 32n + 90n }));
+    const b = take(messages, messageMemory({ first: 2n ** 32n + 100n }));
     expect(messages.nsFromLastToFirst(a, b)).toBe(10);
     expect(messages.nsFromLastToFirst(b, a)).toBe(-110);
   });
@@ -82,7 +90,8 @@ describe('Messages', () => {
           if ('take' in one) {
             const { status, text } = one.take;
             const memory = messageMemory({ status, attributes: [{ id: 1, value: text.slice(0, 2000) }] });
-            taken.push({ m: messages.take(memory, 0), status, words: memory.subarray(16) });
+            const words = memory.subarray(16, 16 + 1 + ((Buffer.byteLength(text.slice(0, 2000)) + 3) >>> 2));
+            taken.push({ m: take(messages, memory), status, words });
           } else if (taken.length > 0) {
             messages.give(taken.splice(one.give % taken.length, 1)[0]!.m);
           }
@@ -91,7 +100,7 @@ describe('Messages', () => {
         for (const { m, status, words } of taken) {
           const at = messages.attributesAt[m]!;
           expect(messages.status[m]).toBe(status);
-          expect(messages.slab.words.subarray(at, at + words.length)).toEqual(words);
+          expect(messages.slab.words.subarray(at, at + messages.attributesWords[m]!)).toEqual(words);
         }
       }),
       { numRuns: 100 },

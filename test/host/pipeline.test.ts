@@ -1,7 +1,8 @@
 /** Records in, spans out: the whole data path of one shard on traffic that the test scripts. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { loadParsers } from '../../fuzz/parsers.ts';
 import type { ParserModule } from '../../host/wasm/admit.ts';
+import { loadModules, shippedModuleFolder } from '../../host/wasm/load.ts';
+import { buildParsers } from '../../parsers/build.ts';
 import { lineModule } from './line-protocol.ts';
 import { createRig, expectBalanced } from './rig.ts';
 import { Conversation, createRecord } from './scripted-source.ts';
@@ -11,12 +12,14 @@ let shipped: ParserModule[];
 
 beforeAll(async () => {
   line = await lineModule();
-  shipped = await loadParsers();
+  await buildParsers();
+  shipped = loadModules(shippedModuleFolder());
 }, 120_000);
 
-/** Lines that make the line module say GIVE_UP and UPGRADE. */
+/** Lines that make the line module say GIVE_UP and UPGRADE (to a tunnel, to WebSocket). */
 const GIVES_UP = '!x\n';
 const UPGRADES = '!v\n';
+const WEBSOCKET = '!V\n';
 const REQUEST = 'GET /items?id=1 HTTP/1.1\r\nHost: shop.example\r\n\r\n';
 const RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
 
@@ -180,20 +183,37 @@ describe('the life of a connection', () => {
     expectBalanced(rig);
   });
 
-  test.each([GIVES_UP, UPGRADES])('given up (%s): identified anew, what came before is kept', (command) => {
+  test.each([GIVES_UP, UPGRADES, WEBSOCKET])(
+    'given up (%s): what came before is kept, what comes is identified anew',
+    (command) => {
+      const rig = createRig([line]);
+      const talk = new Conversation(rig.source, 0, { cookie: 42 });
+      talk.ask('Q one\n', 1);
+      talk.answer('A one\n', 2);
+      talk.ask(command, 3);
+      rig.run();
+      talk.ask('Q two\n', 4);
+      talk.answer('A two\n', 5);
+      const isKnown = command !== WEBSOCKET;
+      expect(rig.finish()).toHaveLength(isKnown ? 2 : 1);
+      expect(rig.ignored).toEqual(isKnown ? [] : [42]);
+      expect(rig.count('connections_upgraded')).toBe(command === GIVES_UP ? 0 : 1);
+      expect(rig.count('connections_reidentified')).toBe(command === GIVES_UP ? 1 : 0);
+      expectBalanced(rig);
+    },
+  );
+
+  test('upgraded in the middle of a chunk: the rest of it is the new protocol’s, from its first byte', () => {
     const rig = createRig([line]);
-    const talk = new Conversation(rig.source, 0, { cookie: 42 });
+    const talk = new Conversation(rig.source, 0);
     talk.ask('Q one\n', 1);
     talk.answer('A one\n', 2);
-    talk.ask(command, 3);
-    rig.run();
-    talk.ask('Q two\n', 4);
-    talk.answer('A two\n', 5);
-    const isUpgrade = command === UPGRADES;
-    expect(rig.finish()).toHaveLength(isUpgrade ? 1 : 2);
-    expect(rig.ignored).toEqual(isUpgrade ? [42] : []);
-    expect(rig.count('connections_given_up')).toBe(isUpgrade ? 1 : 0);
-    expect(rig.count('connections_reidentified')).toBe(isUpgrade ? 0 : 1);
+    talk.ask(`${UPGRADES}Q two\nQ three\n`, 3);
+    talk.answer('A two\nA three\n', 4);
+    talk.close(5);
+    const methods = rig.finish().map(({ attributes }) => attributes['rpc.method']);
+    expect(methods).toEqual(['one', 'two', 'three']);
+    expect(rig.count('connections_identified')).toBe(2);
     expectBalanced(rig);
   });
 

@@ -17,6 +17,8 @@ export interface Rig {
   /** Cookies of connections the kernel was told to ignore. */
   readonly ignored: number[];
   readonly failures: string[];
+  /** Names of modules that were retired. */
+  readonly retired: string[];
   /** Polls until the source is empty. */
   run(): void;
   /** Ends everything. */
@@ -30,6 +32,7 @@ export function createRig(modules: readonly ParserModule[], options: Partial<Pip
   const spans: Span[] = [];
   const ignored: number[] = [];
   const failures: string[] = [];
+  const retired: string[] = [];
   const log = { ...SILENT, error: (fields: object) => failures.push(String((fields as { reason?: string }).reason)) };
   const pipeline = new Pipeline(source, {
     modules,
@@ -43,7 +46,11 @@ export function createRig(modules: readonly ParserModule[], options: Partial<Pip
     emit: (batch) => {
       for (let i = 0; i < batch.length; i++) spans.push(batch.read(i));
     },
-    ignore: (cookieLow) => ignored.push(cookieLow),
+    verdict: (cookieLow, _, isIgnored) => {
+      if (isIgnored) ignored.push(cookieLow);
+      else ignored.splice(ignored.indexOf(cookieLow), 1);
+    },
+    retired: ({ manifest }) => retired.push(manifest.name),
     ...options,
   });
   const run = () => {
@@ -56,7 +63,7 @@ export function createRig(modules: readonly ParserModule[], options: Partial<Pip
     return spans;
   };
   const count = (name: CounterId) => sumCounters([counters])[name];
-  return { source, pipeline, counters, spans, ignored, failures, run, finish, count };
+  return { source, pipeline, counters, spans, ignored, failures, retired, run, finish, count };
 }
 
 /** The equations of host/self/counters.ts, without the queue, which this rig has not. */

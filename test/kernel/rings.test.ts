@@ -106,7 +106,7 @@ describeKernel('Capture', () => {
       (it) => it.counters(),
       (it) => it.selectProcess(1, true),
       (it) => it.selectPorts([[1, 2]]),
-      (it) => it.ignoreConnection(1, 0),
+      (it) => it.ignoreConnection(1, 0, true),
     ];
     for (const call of calls) expect(() => call(capture)).toThrow(failure('ERR_CLOSED'));
   });

@@ -92,7 +92,7 @@ describeKernel('selection', () => {
     await server.end();
   });
 
-  it('stops at a connection that is ignored, and still says when it closes', async () => {
+  it('stops at a connection that is ignored, until it is wanted again, and still says when it closes', async () => {
     using session = new Session();
     const child = startTraffic();
     session.capture.selectProcess(child.pid, true);
@@ -102,13 +102,20 @@ describeKernel('selection', () => {
     const first = session.records();
     const ids = new Set(first.map((record) => record.connection));
     expect(ids.size).toBe(2);
-    for (const id of ids) session.capture.ignoreConnection(Number(id & 0xffffffffn), Number(id >> 32n));
+    for (const id of ids) session.capture.ignoreConnection(Number(id & 0xffffffffn), Number(id >> 32n), true);
 
     await child.ask('send second');
     expect(session.records()).toEqual([]);
     expect(session.capture.counters().filtered_verdict).toBe(4);
     await child.ask(`exchange ${port} 1 10`);
     expect(data(session.records()).every((record) => !ids.has(record.connection))).toBe(true);
+
+    for (const id of ids) session.capture.ignoreConnection(Number(id & 0xffffffffn), Number(id >> 32n), false);
+    await child.ask('send third');
+    expect(new Set(data(session.records()).map((record) => record.connection))).toEqual(ids);
+    for (const id of ids) session.capture.ignoreConnection(Number(id & 0xffffffffn), Number(id >> 32n), true);
+    await child.ask('send fourth');
+    expect(session.records()).toEqual([]);
     await child.end();
     const closed = session.records().filter((record) => ids.has(record.connection));
     expect(closed.map((record) => record.kind)).toEqual([KIND_CLOSE, KIND_CLOSE]);

@@ -58,6 +58,17 @@ describe('a manifest', () => {
     ['an unknown attribute type', { attributes: [{ ...attribute, type: 'bytes' }] }, 'attributes.0.type'],
     ['a span name of unknown attributes', { protocols: [{ ...protocol, spanName: '{nope}' }] }, 'refers to "nope"'],
     ['a span name with an unpaired brace', { protocols: [{ ...protocol, spanName: 'a{' }] }, 'unpaired brace'],
+    ['redaction of a number', { attributes: [{ ...attribute, type: 'int', redaction: 'sql' }] }, 'only a string'],
+    [
+      'protocols that pair in different ways',
+      { protocols: [protocol, { ...protocol, name: 'other', pairing: 'key' }] },
+      'the same pairing',
+    ],
+    [
+      'an attribute in the host\u2019s namespace',
+      { attributes: [{ ...attribute, name: 'service.name' }] },
+      'namespace',
+    ],
     ['a slot size that is no multiple of 64', { slots: [100] }, 'slots.0: must be a multiple of 64'],
     ['a slot larger than any', { slots: [64 * 1024 * 1024] }, 'slots.0'],
     ['slots that do not ascend', { slots: [256, 256] }, 'must ascend'],

@@ -3,9 +3,9 @@
  * conversation is shown the right and the wrong way round, from each of its chunks on, as the host would.
  */
 import { describe, expect, test } from 'vitest';
-import { Harness } from '../../fuzz/harness.ts';
 import { loadParsers } from '../../fuzz/parsers.ts';
-import type { Step } from '../../fuzz/steps.ts';
+import { Harness } from '../../host/modules/trial/harness.ts';
+import type { Step } from '../../host/modules/trial/steps.ts';
 import {
   DATA,
   FROM_CLIENT,

@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Harness, type Output, parse } from '../../fuzz/harness.ts';
 import { loadParsers } from '../../fuzz/parsers.ts';
-import { type Step, splitEvery } from '../../fuzz/steps.ts';
+import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
+import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
 

@@ -1,0 +1,161 @@
+/**
+ * What the sandbox costs: the whole pipeline on prepared records, with parsers as they were compiled and with metered
+ * ones, with and without the checks of their output. The variants take turns round by round, so that whatever else the
+ * machine does disturbs all alike; a ratio compares two of the same round.
+ */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { benchModule, type ModuleBench } from '../host/modules/trial/bench.ts';
+import type { Parser } from '../host/modules/trial/parser.ts';
+import { digestOf, type ParserModule } from '../host/wasm/admit.ts';
+import { type Lap, prepareLap } from './prepared-source.ts';
+import { median, progress, quantile, renderTable } from './table.ts';
+import { shippedParsers, type Traffic, trafficOf } from './traffic.ts';
+import type { Round, VariantInput } from './variant.ts';
+
+export interface SandboxOptions {
+  readonly rounds: number;
+  readonly only?: string;
+  readonly json?: boolean;
+}
+
+interface Variant {
+  readonly name: string;
+  readonly isMetered: boolean;
+  readonly isChecked: boolean;
+}
+
+interface Figures {
+  readonly spansPerSecond: number;
+  readonly nsPerSpan: number;
+  /** Time for each unit of the bare variant's: median, and the quarters around it. */
+  readonly ratio: number;
+  readonly ratioLow: number;
+  readonly ratioHigh: number;
+}
+
+interface Comparison {
+  readonly traffic: string;
+  readonly variants: Readonly<Record<string, Figures>>;
+}
+
+/** The first is what the others are compared with, the last is what ships. */
+const VARIANTS: readonly Variant[] = [
+  { name: 'bare', isMetered: false, isChecked: false },
+  { name: 'fuel', isMetered: true, isChecked: false },
+  { name: 'checks', isMetered: false, isChecked: true },
+  { name: 'both', isMetered: true, isChecked: true },
+];
+const CONNECTIONS = 1000;
+/** Short, so that a disturbance falls into few of many rounds; the clock of CPU time moves in steps of up to 1 ms. */
+const ROUND_MS = 50;
+/** Until V8 has compiled what is hot a second time. */
+const WARM_UP_MS = 1500;
+const MODULE_BENCH_MS = 1500;
+
+export async function benchSandbox({ rounds, only = '', json }: SandboxOptions): Promise<void> {
+  const parsers = shippedParsers();
+  const traffic = parsers.flatMap(trafficOf).filter(({ name }) => name.includes(only));
+  if (traffic.length === 0) throw new Error(`no traffic with "${only}" in its name: leave --only away to see all`);
+  const pipeline: Comparison[] = [];
+  for (const one of traffic) pipeline.push(await compare(one, parsers, rounds));
+  const modules = parsers.map((parser) => {
+    progress(`${parser.name}: module alone`);
+    return benchModule(parser, { durationMs: MODULE_BENCH_MS });
+  });
+  process.stdout.write(json ? `${JSON.stringify({ rounds, pipeline, modules })}\n` : render(pipeline, modules, rounds));
+}
+
+async function compare(traffic: Traffic, parsers: readonly Parser[], rounds: number): Promise<Comparison> {
+  const lap = prepareLap(traffic, CONNECTIONS);
+  const workers = VARIANTS.map((variant) => startVariant(variant, parsers, lap));
+  try {
+    const laps = await warmUp(workers, traffic.name);
+    const taken = await takeTurns(workers, laps, rounds, traffic.name);
+    const variants = VARIANTS.map(({ name }, index) => [name, figures(taken[index]!, taken[0]!)]);
+    return { traffic: traffic.name, variants: Object.fromEntries(variants) };
+  } finally {
+    for (const worker of workers) await worker.terminate();
+  }
+}
+
+function startVariant({ isMetered, isChecked }: Variant, parsers: readonly Parser[], lap: Lap): Worker {
+  const modules = parsers.map(
+    ({ manifest, module, bytes }): ParserModule => ({
+      manifest,
+      module: isMetered ? module : new WebAssembly.Module(bytes),
+      digest: digestOf(bytes),
+    }),
+  );
+  const workerData: VariantInput = { modules, lap, isChecked };
+  return new Worker(new URL('./variant.ts', import.meta.url), { workerData });
+}
+
+/** Returns how many laps make a round. */
+async function warmUp(workers: readonly Worker[], name: string): Promise<number> {
+  progress(`${name}: warm-up`);
+  let lapMs = Number.POSITIVE_INFINITY;
+  for (const worker of workers) {
+    for (let spent = 0; spent < WARM_UP_MS; ) {
+      const { ms } = await run(worker, 1);
+      spent += ms;
+      lapMs = Math.min(lapMs, ms);
+    }
+  }
+  return Math.max(1, Math.round(ROUND_MS / lapMs));
+}
+
+/** Each round in another order. */
+async function takeTurns(workers: readonly Worker[], laps: number, rounds: number, name: string): Promise<Round[][]> {
+  const taken = workers.map((): Round[] => []);
+  for (let round = 0; round < rounds; round++) {
+    if (round % 10 === 0) progress(`${name}: round ${round + 1} of ${rounds}`);
+    for (let turn = 0; turn < workers.length; turn++) {
+      const index = (round % 2 === 0 ? round + turn : round - turn + workers.length) % workers.length;
+      taken[index]!.push(await run(workers[index]!, laps));
+    }
+    const outcomes = new Set(taken.map((own) => own[round]!.spans));
+    if (outcomes.size > 1) throw new Error(`${name}: variants made different spans: ${[...outcomes].join(', ')}`);
+    if (outcomes.has(0)) throw new Error(`${name}: no span came of it`);
+  }
+  return taken;
+}
+
+async function run(worker: Worker, laps: number): Promise<Round> {
+  worker.postMessage(laps);
+  const [round] = (await once(worker, 'message')) as [Round];
+  return round;
+}
+
+function figures(own: readonly Round[], bare: readonly Round[]): Figures {
+  const nsPerSpan = median(own.map(({ ms, spans }) => (ms * 1e6) / spans));
+  const ratios = own.map(({ ms }, round) => ms / bare[round]!.ms);
+  const [ratioLow, ratio, ratioHigh] = [quantile(ratios, 0.25), median(ratios), quantile(ratios, 0.75)];
+  return { spansPerSecond: 1e9 / nsPerSpan, nsPerSpan, ratio, ratioLow, ratioHigh };
+}
+
+function render(pipeline: readonly Comparison[], modules: readonly ModuleBench[], rounds: number): string {
+  const head = ['ns per span', ...VARIANTS.map(({ name }) => name)];
+  const rows = pipeline.map(({ traffic, variants }) => [
+    traffic,
+    ...VARIANTS.map(({ name }, index) => cell(variants[name]!, index === 0)),
+  ]);
+  const alone = modules.map(({ name, cases, nsPerMessage, bytesPerSecond, meteredRatio }) => [
+    name,
+    String(cases),
+    nsPerMessage.toFixed(0),
+    (bytesPerSecond / 1e6).toFixed(0),
+    meteredRatio.toFixed(2),
+  ]);
+  return `The whole pipeline, medians of ${rounds} rounds; in brackets the time for each unit of bare, quarter to quarter
+${renderTable([head, ...rows])}
+
+The module alone, on its golden cases
+${renderTable([['', 'cases', 'ns per message', 'MB/s', 'metered : plain'], ...alone])}
+`;
+}
+
+function cell({ nsPerSpan, ratio, ratioLow, ratioHigh }: Figures, isBare: boolean): string {
+  const time = nsPerSpan.toFixed(0);
+  return isBare ? time : `${time} (${ratio.toFixed(2)}, ${ratioLow.toFixed(2)}–${ratioHigh.toFixed(2)})`;
+}

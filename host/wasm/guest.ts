@@ -1,0 +1,147 @@
+/**
+ * A module brought to life: its exports, its memory, the layout it chose, and the fuel of each call. Everything it says
+ * of its layout is checked before anyone relies on it. Contract: docs/abi.md.
+ */
+import * as abi from '../../parsers/sdk/abi.ts';
+import type { ParserModule } from './admit.ts';
+import { INPUT_BYTES } from './arena.ts';
+import { GuestMemory } from './memory.ts';
+import { FUEL_EXPORT } from './rewrite/meter.ts';
+
+/** The output arena is as large as the manifest asks, within this. */
+const OUTPUT_BYTES_MAX = 1024 * 1024;
+/** The fuel of a call: for so many bytes more than were captured, and so many for each chunk. */
+const FUEL_BASE_BYTES = 16_384;
+const FUEL_CHUNK_BYTES = 256;
+const FUEL_SHORT_CALL_KIB = 64;
+/** Some 0.3 s. Only a full input arena grants as much; an endless loop on little input ends within milliseconds. */
+const FUEL_MAX = 1_000_000_000;
+
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  /** Absent in a module that is not metered: our own, in a bench. */
+  readonly [FUEL_EXPORT]?: { value: number };
+  abi_version(): number;
+  layout(inputBytes: number, outputBytes: number): number;
+  open(slot: number, flags: number): void;
+  identify(count: number): number;
+  run(first: number, end: number): number;
+  close(slot: number): void;
+  migrate?(slot: number, fromStateVersion: number): number;
+}
+
+export type FailureKind = 'trap' | 'fuel' | 'output';
+
+export class Guest {
+  readonly exports: Exports;
+  readonly memory: GuestMemory;
+  readonly input: number;
+  readonly output: number;
+  readonly outputBytes: number;
+  /** First address of the host's own. */
+  readonly slots: number;
+  readonly #layout: number;
+  readonly #name: string;
+  readonly #fuelPerKiB: number;
+
+  /** Throws when the module cannot start: layout() failed or makes no sense, or there is no memory. */
+  constructor({ module, manifest }: ParserModule) {
+    this.#name = manifest.name;
+    this.#fuelPerKiB = manifest.limits.fuelPerKiB;
+    this.outputBytes = Math.min(manifest.limits.outputPerCall, OUTPUT_BYTES_MAX) & ~7;
+    const instance = new WebAssembly.Instance(module, {});
+    this.exports = instance.exports as unknown as Exports;
+    this.memory = new GuestMemory(this.exports.memory, manifest.limits.memoryPages);
+    this.#layout = this.#askLayout();
+    this.memory.refresh();
+    this.input = this.#word(abi.LAYOUT_INPUT);
+    this.output = this.#word(abi.LAYOUT_OUTPUT);
+    this.slots = this.#word(abi.LAYOUT_SLOTS);
+    this.#checkLayout();
+  }
+
+  get outputLength(): number {
+    return this.#word(abi.LAYOUT_OUTPUT_LENGTH);
+  }
+
+  /** The chunk at work, as the module says. */
+  get current(): number {
+    return this.#word(abi.LAYOUT_CURRENT);
+  }
+
+  /** Before each run: nothing is put out, no chunk is at work. */
+  reset(): void {
+    const word = this.#layout >>> 2;
+    this.memory.u32[word + (abi.LAYOUT_CURRENT >>> 2)] = abi.NO_CHUNK;
+    this.memory.u32[word + (abi.LAYOUT_OUTPUT_LENGTH >>> 2)] = 0;
+  }
+
+  /** The budget of a run or identify over so much input. */
+  refuel(capturedBytes: number, chunks: number): void {
+    this.#setFuel((capturedBytes + chunks * FUEL_CHUNK_BYTES + FUEL_BASE_BYTES) / 1024);
+  }
+
+  refuelShortCall(): void {
+    this.#setFuel(FUEL_SHORT_CALL_KIB);
+  }
+
+  /** What a call threw, in words. */
+  explain(error: unknown): { kind: FailureKind; reason: string } {
+    const fuel = this.exports[FUEL_EXPORT];
+    if (fuel !== undefined && fuel.value < 0) return { kind: 'fuel', reason: 'fuel used up' };
+    return { kind: 'trap', reason: `trap: ${(error as Error).message}` };
+  }
+
+  #setFuel(kib: number): void {
+    const fuel = this.exports[FUEL_EXPORT];
+    if (fuel !== undefined) fuel.value = Math.min(Math.ceil(this.#fuelPerKiB * kib), FUEL_MAX);
+  }
+
+  #word(field: number): number {
+    return this.memory.u32[(this.#layout + field) >>> 2]!;
+  }
+
+  #askLayout(): number {
+    this.refuelShortCall();
+    let at = 0;
+    try {
+      const spoken = this.exports.abi_version();
+      if (spoken >>> 16 !== abi.ABI_MAJOR) this.#refuse(`abi_version() says ${spoken >>> 16}.${spoken & 0xffff}`);
+      at = this.exports.layout(INPUT_BYTES, this.outputBytes) >>> 0;
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
+        this.#refuse(this.explain(error).reason);
+      }
+      throw error;
+    }
+    if (at === 0) this.#refuse('layout() found no memory: raise limits.memoryPages');
+    if (at % 8 !== 0 || at + abi.LAYOUT_SIZE > this.exports.memory.buffer.byteLength) {
+      this.#refuse('layout() points outside of the memory');
+    }
+    return at;
+  }
+
+  #checkLayout(): void {
+    const { input, output, slots } = this;
+    const [inputEnd, outputEnd, recordEnd] = [
+      input + INPUT_BYTES,
+      output + this.outputBytes,
+      this.#layout + abi.LAYOUT_SIZE,
+    ];
+    const inside = (at: number, to: number) => at >= 8 && at % 8 === 0 && to <= this.memory.bytes && to <= slots;
+    const apart = (from: number, to: number, at: number, until: number) => to <= at || from >= until;
+    const ok =
+      inside(this.#layout, recordEnd) &&
+      inside(input, inputEnd) &&
+      inside(output, outputEnd) &&
+      slots % abi.SLOT_ALIGN === 0 &&
+      apart(input, inputEnd, output, outputEnd) &&
+      apart(this.#layout, recordEnd, output, outputEnd) &&
+      apart(this.#layout, recordEnd, input, inputEnd);
+    if (!ok) this.#refuse('layout() describes arenas that overlap or lie outside of the memory');
+  }
+
+  #refuse(reason: string): never {
+    throw new Error(`module ${this.#name} cannot start: ${reason}`);
+  }
+}

@@ -1,0 +1,56 @@
+/** The slot of a connection: what is known of it between two chunks. */
+import { FROM_CLIENT, FROM_SERVER, OPEN_MID_STREAM } from '../../sdk/abi';
+import { ConnectionState, partOf } from '../../sdk/connection';
+import { Resync } from '../../sdk/resync';
+
+/** Bytes of a record that are looked at: its kind and the longest word. */
+export const AREA: u32 = 64;
+const FIELDS: u32 = 48;
+const HALF_SIZE: u32 = FIELDS + AREA;
+/** As in manifest.json. */
+const SLOT_SIZE: u32 = 256;
+
+// Reasons of a DESYNC.
+export const LOST_BYTES: u32 = 1;
+export const BAD_BYTES: u32 = 2;
+
+/** One direction; its area lies behind its fields. */
+@unmanaged
+export class Half extends Resync {
+  /** The beginning of this record was not seen: its end is all that counts. */
+  inside: bool;
+
+  get area(): usize {
+    return partOf(this, 0, AREA);
+  }
+}
+
+@unmanaged
+export class Connection extends ConnectionState {
+  @inline
+  static at(slot: usize): Connection {
+    return changetype<Connection>(slot);
+  }
+
+  @inline
+  half(direction: u32): Half {
+    return changetype<Half>(partOf(this, direction, HALF_SIZE));
+  }
+
+  open(flags: u32): void {
+    if ((flags & OPEN_MID_STREAM) == 0) return;
+    this.lose(FROM_CLIENT);
+    this.lose(FROM_SERVER);
+  }
+
+  /** The direction is inside a record of which nothing is known. True when it was in step. */
+  lose(direction: u32): bool {
+    const half = this.half(direction);
+    half.inside = true;
+    return half.lost();
+  }
+}
+
+if (offsetof<Half>() > FIELDS || offsetof<Connection>() > SLOT_SIZE - 2 * HALF_SIZE) {
+  ERROR('the state of a connection exceeds its slot');
+}
