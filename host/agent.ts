@@ -87,6 +87,7 @@ export class Agent {
     for (const timer of this.#timers) clearInterval(timer);
     this.#socket?.close();
     await this.#modules?.close();
+    this.#log.debug({ ...this.#modules?.counts }, 'module counters');
     this.#capture.detach();
     this.#kernel = this.#capture.counters();
     this.#control.close();
@@ -134,7 +135,7 @@ export class Agent {
     const modules = new ModuleService({ config, shipped, workers, accept: createAcceptance(shipped), log });
     this.#modules = modules;
     modules.start();
-    this.#socket = await openControlSocket({ '/modules': () => modules.list() }, log);
+    this.#socket = await openControlSocket({ '/modules': () => modules.report() }, log);
   }
 
   #hear(report: WorkerReport): void {

@@ -23,6 +23,14 @@ export interface ModuleLine extends ModuleRow {
   readonly memoryBytes: number;
 }
 
+export type ModuleCounts = Readonly<ModuleRegistry['counts']>;
+
+/** What the agent answers to `spanwire module ls`. */
+export interface ModuleReport {
+  readonly modules: readonly ModuleLine[];
+  readonly counts: ModuleCounts;
+}
+
 export interface ModuleServiceOptions {
   readonly config: Config;
   readonly shipped: readonly ParserModule[];
@@ -67,7 +75,16 @@ export class ModuleService {
     void this.#registry.failed(digest, RETIRE, reason);
   }
 
-  async list(): Promise<ModuleLine[]> {
+  /** What has happened to modules so far. */
+  get counts(): ModuleCounts {
+    return this.#registry.counts;
+  }
+
+  async report(): Promise<ModuleReport> {
+    return { modules: await this.#list(), counts: this.counts };
+  }
+
+  async #list(): Promise<ModuleLine[]> {
     const byDigest = Map.groupBy((await this.#workers.modules()).flat(), ({ digest }) => digest);
     for (const [digest, all] of byDigest) this.#registry.draining(digest, connectionsOf(all, 'draining'));
     return this.#registry.list().map((row) => lineOf(row, byDigest.get(row.digest) ?? []));

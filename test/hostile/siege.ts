@@ -13,8 +13,10 @@ import { Conversation } from '../host/scripted-source.ts';
 const LONG = 8;
 const ATTACKERS = 4;
 const PAGE = 65_536;
+/** Whatever begins before this is of the attack. */
+const FIRST_NS = 1000;
 
-const shipped = loadModules(shippedModuleFolder());
+export const shipped = loadModules(shippedModuleFolder());
 
 export interface Siege extends Rig {
   /** Connections of the hostile protocol, known and with one exchange behind them. */
@@ -63,7 +65,7 @@ function createNeighbours(rig: Rig) {
   const web = Array.from({ length: LONG }, (_, i) => new Conversation(rig.source, 10 + i));
   const cache = Array.from({ length: LONG }, (_, i) => new Conversation(rig.source, 30 + i, { localPort: 6379 }));
   const expected: string[] = [];
-  let time = 1000;
+  let time = FIRST_NS;
   let cookie = 100_000;
   let open: { talk: Conversation; name: string; from: number; rest: string; answer: string }[] = [];
 
@@ -103,7 +105,7 @@ function createNeighbours(rig: Rig) {
   }
 
   function expectWhole() {
-    const spans = rig.spans.filter(({ protocol }) => protocol === 'http' || protocol === 'redis');
+    const spans = rig.spans.filter(({ startTimeUnixNano, protocol }) => startTimeUnixNano >= FIRST_NS && protocol !== 'hostile');
     const found = spans.map(
       ({ name, attributes, startTimeUnixNano, endTimeUnixNano }) =>
         `${attributes['url.path'] ?? name} ${startTimeUnixNano}-${endTimeUnixNano}`,

@@ -1,6 +1,6 @@
 /** `spanwire module ls`: what the running agents have loaded, refused and put aside. */
 import { Command } from 'commander';
-import type { ModuleLine } from '../../modules/service.ts';
+import type { ModuleLine, ModuleReport } from '../../modules/service.ts';
 import { askAgent, findAgents, socketFolder } from '../../self/control-socket.ts';
 
 const HELP = `
@@ -45,15 +45,21 @@ async function list({ pid, json }: Options): Promise<number> {
     return 1;
   }
   const answers = await Promise.all(
-    agents.map(async (agent) => ({ agent, modules: (await askAgent(agent, '/modules')) as ModuleLine[] })),
+    agents.map(async (agent) => ({ agent, ...((await askAgent(agent, '/modules')) as ModuleReport) })),
   );
   if (json) process.stdout.write(`${JSON.stringify(answers, undefined, 2)}\n`);
-  else for (const { agent, modules } of answers) process.stdout.write(`agent ${agent}\n${table(modules)}`);
+  else for (const { agent, ...report } of answers) process.stdout.write(`agent ${agent}\n${render(report)}`);
   return 0;
 }
 
+function render({ modules, counts }: ModuleReport): string {
+  const { loaded, refused, quarantined, rolledBack } = counts;
+  return `${table(modules)}loaded ${loaded}, refused ${refused}, quarantined ${quarantined}, rolled back ${rolledBack}\n`;
+}
+
 function table(lines: readonly ModuleLine[]): string {
-  const cells = [COLUMNS.map(([title]) => title), ...lines.map((line) => COLUMNS.map(([, value]) => value(line)))];
+  const row = (line: ModuleLine) => COLUMNS.map(([, value]) => printable(value(line)));
+  const cells = [COLUMNS.map(([title]) => title), ...lines.map(row)];
   const widths = COLUMNS.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   const text = cells.map((row) =>
     row
@@ -65,5 +71,10 @@ function table(lines: readonly ModuleLine[]): string {
 }
 
 function reasonOf(line: ModuleLine | undefined): string {
-  return line?.reason === undefined ? '' : `  ↳ ${line.reason}\n`;
+  return line?.reason === undefined ? '' : `  ↳ ${printable(line.reason)}\n`;
+}
+
+/** Names of files are whatever somebody made them: nothing of them steers a terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?');
 }
