@@ -13,25 +13,30 @@ const program = new Command('npm run bench --')
   .addHelpText('after', HELP);
 addCommon(program.command('live', { isDefault: true }), 'pairs of rounds', 3)
   .description('what the agent costs an nginx under full load (the default)')
-  .addOption(whole('--seconds <n>', 'length of a round', 5))
+  .addOption(whole('--seconds <n>', 'length of a round, in seconds', 5, 1))
   .addOption(whole('--soak <n>', 'then so many seconds with the agent, memory sampled every second; 0: none', 0))
   .action(async (options) => (await import('./live.ts')).benchLive(options));
-addCommon(program.command('sandbox'), 'rounds of each variant', 41)
+addCommon(program.command('sandbox'), 'rounds of each variant', 45)
   .description('what fuel and output checks cost the pipeline, for every parser there is')
   .option('--only <text>', 'traffic whose name contains this')
   .action(async (options) => (await import('./sandbox.ts')).benchSandbox(options));
-await program.parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`bench: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
 
 function addCommon(command: Command, rounds: string, byDefault: number): Command {
   return command
-    .addOption(whole('--rounds <n>', rounds, byDefault))
+    .addOption(whole('--rounds <n>', rounds, byDefault, 1))
     .option('--json', 'the result as JSON')
     .showHelpAfterError('(run with --help for the options)');
 }
 
-function whole(flags: string, description: string, byDefault: number): Option {
+function whole(flags: string, description: string, byDefault: number, least = 0): Option {
   return new Option(flags, description).default(byDefault).argParser((text) => {
-    if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Must be a whole number.');
-    return Number(text);
+    if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text);
+    throw new InvalidArgumentError(`Must be a whole number of at least ${least}.`);
   });
 }

@@ -97,6 +97,15 @@ export class Identifier {
     return UNDECIDED;
   }
 
+  /** Nothing more will come: the best claim wins, whoever would like to see more. */
+  conclude(connection: number, clientDirection: number, ports: readonly [number, number]): Verdict | typeof UNKNOWN {
+    const candidate = this.#candidates.get(connection);
+    if (candidate === undefined || candidate.chunks.length === 0) return UNKNOWN;
+    const { parser, swapped } = this.#ask(candidate, clientDirection, ports);
+    this.forget(connection);
+    return parser < 0 ? UNKNOWN : { parser, swapped, chunks: candidate.chunks };
+  }
+
   /** Throws away what is buffered: the connection ended, or bytes are missing. */
   forget(connection: number): void {
     const candidate = this.#candidates.get(connection);
@@ -139,6 +148,7 @@ export class Identifier {
   #askOne(prober: Prober, chunks: readonly BufferedChunk[], clientDirection: number): number {
     const { instance } = prober;
     for (const chunk of chunks) {
+      if (!instance.hasRoom(chunk.bytes.length)) break;
       const direction = chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER;
       instance.pushHeld(0, { ...chunk, kind: abi.DATA, direction });
     }

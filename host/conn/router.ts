@@ -15,7 +15,7 @@ import { type Consequence, RECOVER, RETIRE } from '../wasm/failures.ts';
 import type { Failure, OutputConsumer, ParserInstance } from '../wasm/instance.ts';
 import type { LoadedModule, ShardModules } from '../wasm/modules.ts';
 import { CLOSING, type Connections, IDENTIFYING, IGNORED, PARSED, ROLE_UNKNOWN } from './connections.ts';
-import { type BufferedChunk, Identifier, UNDECIDED, UNKNOWN } from './identify.ts';
+import { type BufferedChunk, Identifier, UNDECIDED, UNKNOWN, type Verdict } from './identify.ts';
 import type { ChunkSink } from './stream-order.ts';
 
 /** Times a connection is identified anew after its parser gave up. */
@@ -134,12 +134,12 @@ export class Router implements ChunkSink, OutputConsumer {
     this.#offer(connection, { direction, bytes, wireLength, timeLow, timeHigh, offset });
   }
 
-  gap(connection: number, direction: number, length: number, timeLow: number, timeHigh: number, offset: number): void {
+  gap(connection: number, direction: number, length: number, offset: number): void {
     const c = this.#connections;
     if (c.state[connection] === IDENTIFYING) {
       this.#identifier.forget(connection);
       c.midStream[connection] = 1;
-    } else this.#mark(connection, abi.GAP, direction, length, timeLow, timeHigh, offset);
+    } else this.#mark(connection, abi.GAP, direction, length, 0, 0, offset);
   }
 
   end(connection: number, direction: number, timeLow: number, timeHigh: number, offset: number): void {
@@ -153,9 +153,12 @@ export class Router implements ChunkSink, OutputConsumer {
   close(connection: number, inEnded: boolean, outEnded: boolean, timeLow: number, timeHigh: number): void {
     const c = this.#connections;
     if (c.state[connection] === CLOSING) return;
-    if (c.state[connection] === PARSED) {
-      if (!inEnded) this.#mark(connection, abi.RESET, 0, 0, timeLow, timeHigh, c.next[connection * 2]!);
-      if (!outEnded) this.#mark(connection, abi.RESET, 1, 0, timeLow, timeHigh, c.next[connection * 2 + 1]!);
+    // An end in order that came before anybody knew the connection has not been told yet.
+    const isLate = c.state[connection] === IDENTIFYING && this.#conclude(connection);
+    for (const [direction, ended] of [inEnded, outEnded].entries()) {
+      const kind = ended ? abi.EOF : abi.RESET;
+      if (isLate || !ended)
+        this.#mark(connection, kind, direction, 0, timeLow, timeHigh, c.next[connection * 2 + direction]!);
     }
     this.#identifier.forget(connection);
     c.state[connection] = CLOSING;
@@ -315,13 +318,9 @@ export class Router implements ChunkSink, OutputConsumer {
 
   #identify(connection: number, chunk: BufferedChunk): void {
     const c = this.#connections;
-    const verdict = this.#identifier.offer(
-      connection,
-      chunk,
-      c.clientDirection[connection]!,
-      c.midStream[connection] === 1,
-      [c.localPort[connection]!, c.remotePort[connection]!],
-    );
+    const midStream = c.midStream[connection] === 1;
+    const client = c.clientDirection[connection]!;
+    const verdict = this.#identifier.offer(connection, chunk, client, midStream, this.#ports(connection));
     if (verdict === UNDECIDED) return;
     if (verdict === UNKNOWN) {
       this.#counters[C.connections_unknown]! += 1;
@@ -330,10 +329,27 @@ export class Router implements ChunkSink, OutputConsumer {
       c.unknownSince[connection] = this.#second + 1;
       return;
     }
-    if (verdict.swapped) this.#swap(connection);
-    if (!this.#start(connection, verdict.parser, 0)) return;
+    this.#begin(connection, verdict);
+  }
+
+  /** The connection ends undecided: false when nobody claims it. */
+  #conclude(connection: number): boolean {
+    const client = this.#connections.clientDirection[connection]!;
+    const verdict = this.#identifier.conclude(connection, client, this.#ports(connection));
+    if (verdict !== UNKNOWN) this.#begin(connection, verdict);
+    return verdict !== UNKNOWN;
+  }
+
+  #begin(connection: number, { parser, swapped, chunks }: Verdict): void {
+    if (swapped) this.#swap(connection);
+    if (!this.#start(connection, parser, 0)) return;
     // Offered, not parsed: a failure in between sends the rest back to identification.
-    for (const early of verdict.chunks) this.#offer(connection, early);
+    for (const early of chunks) this.#offer(connection, early);
+  }
+
+  #ports(connection: number): [number, number] {
+    const c = this.#connections;
+    return [c.localPort[connection]!, c.remotePort[connection]!];
   }
 
   /**
@@ -421,6 +437,7 @@ export class Router implements ChunkSink, OutputConsumer {
     const state = c.state[connection]!;
     c.state[connection] = IDENTIFYING;
     c.midStream[connection] = 0;
+    c.skip.fill(0, connection * 2, connection * 2 + 2);
     const acceptor = this.#modules.acceptorOf(name, performance.now());
     // Modules could hand a connection to and fro for ever.
     if (c.givenUp[connection]! >= IDENTIFY_AGAIN_MAX) this.#ignore(connection);
@@ -436,7 +453,7 @@ export class Router implements ChunkSink, OutputConsumer {
     const direction = chunk.direction === abi.FROM_CLIENT ? client : 1 - client;
     const { kind, bytes, wireLength, timeLow, timeHigh, offset } = chunk;
     if (kind === abi.DATA) this.#offer(connection, { direction, bytes, wireLength, timeLow, timeHigh, offset });
-    else if (kind === abi.GAP) this.gap(connection, direction, wireLength, timeLow, timeHigh, offset);
+    else if (kind === abi.GAP) this.gap(connection, direction, wireLength, offset);
     else this.#mark(connection, kind, direction, wireLength, timeLow, timeHigh, offset);
   }
 

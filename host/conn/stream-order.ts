@@ -35,7 +35,8 @@ export interface ChunkSink {
     timeHigh: number,
     offset: number,
   ): void;
-  gap(connection: number, direction: number, length: number, timeLow: number, timeHigh: number, offset: number): void;
+  /** Nobody knows when these bytes went by. */
+  gap(connection: number, direction: number, length: number, offset: number): void;
   end(connection: number, direction: number, timeLow: number, timeHigh: number, offset: number): void;
 }
 
@@ -111,7 +112,7 @@ export class StreamOrder {
     const timeHigh = u32[word + (RECORD.timestampNs >>> 2) + 1]!;
     this.#closeHole(connection);
     const ahead = this.#ahead(key, u32[word + (RECORD.position >>> 2)]!, u32[word + (RECORD.origin >>> 2)]!, known);
-    if (ahead > 0) this.#gap(connection, direction, ahead, timeLow, timeHigh);
+    if (ahead > 0) this.#gap(connection, direction, ahead);
     this.#connections.stream[key]! |= ENDED;
     this.#sink.end(connection, direction, timeLow, timeHigh, this.#connections.next[key]!);
   }
@@ -121,10 +122,10 @@ export class StreamOrder {
     const word = at >>> 2;
     this.#closeHole(connection);
     const origin = u32[word + (RECORD.origin >>> 2)]!;
-    this.#loseTail(connection, DIRECTION_OUT, u32[word + (RECORD.position >>> 2)]!, origin, known, u32, word);
+    this.#loseTail(connection, DIRECTION_OUT, u32[word + (RECORD.position >>> 2)]!, origin, known);
     // The record carries one origin, that of OUT: of an IN that was never seen, nobody knows how long it was.
     if ((this.#connections.stream[connection * 2 + DIRECTION_IN]! & STARTED) === 0) return;
-    this.#loseTail(connection, DIRECTION_IN, u32[word + (RECORD.endIn >>> 2)]!, 0, false, u32, word);
+    this.#loseTail(connection, DIRECTION_IN, u32[word + (RECORD.endIn >>> 2)]!, 0, false);
   }
 
   /** The connection is given up without a last record. */
@@ -159,20 +160,11 @@ export class StreamOrder {
     return distance >= TWO_32 - BEHIND_MAX ? distance - TWO_32 : distance;
   }
 
-  #loseTail(
-    connection: number,
-    direction: number,
-    position: number,
-    origin: number,
-    known: boolean,
-    u32: Uint32Array,
-    word: number,
-  ): void {
+  #loseTail(connection: number, direction: number, position: number, origin: number, known: boolean): void {
     const key = connection * 2 + direction;
     if ((this.#connections.stream[key]! & ENDED) !== 0) return;
     const ahead = this.#ahead(key, position, origin, known);
-    const time = word + (RECORD.timestampNs >>> 2);
-    if (ahead > 0) this.#gap(connection, direction, ahead, u32[time]!, u32[time + 1]!);
+    if (ahead > 0) this.#gap(connection, direction, ahead);
   }
 
   #disorder(connection: number, record: Held): void {
@@ -215,9 +207,8 @@ export class StreamOrder {
     if (hole === undefined) return;
     this.#holes.delete(connection);
     while (hole.held.length > 0) {
-      const { direction, timeLow, timeHigh } = hole.held[0]!;
       const missing = this.#missing(hole);
-      if (missing > 0) this.#gap(connection, direction, missing, timeLow, timeHigh);
+      if (missing > 0) this.#gap(connection, hole.held[0]!.direction, missing);
       this.#take(hole);
     }
   }
@@ -249,13 +240,13 @@ export class StreamOrder {
     this.#sink.held(connection, direction, bytes, wireLength, record.timeLow, record.timeHigh, next);
   }
 
-  #gap(connection: number, direction: number, length: number, timeLow: number, timeHigh: number): void {
+  #gap(connection: number, direction: number, length: number): void {
     const key = connection * 2 + direction;
     const next = this.#connections.next[key]!;
     this.#connections.next[key] = next + length;
     this.#counters[C.gaps]! += 1;
     this.#counters[C.bytes_gap_lost]! += length;
-    this.#sink.gap(connection, direction, length, timeLow, timeHigh, next);
+    this.#sink.gap(connection, direction, length, next);
   }
 }
 

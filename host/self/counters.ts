@@ -5,7 +5,7 @@
  * The equations (held by test/host/accounting.test.ts):
  *   kernel.records_tried = records_in + kernel.records_lost (+ what still waits in the ring)
  *   messages_in          = 2 × pairs + messages_oneway + messages_push + Σ messages_dropped_* + messages_pending
- *   pairs + messages_oneway = spans_made + Σ pairs_dropped_*  + pairs_held
+ *   pairs + messages_oneway = spans_made + Σ pairs_dropped_* + pairs_held
  *   spans_made           = spans_exported + Σ spans_dropped_* + spans_queued
  */
 
@@ -59,6 +59,7 @@ export const COUNTERS = [
   'definitions_dropped', // the oldest of a connection that defines too much
   'pairs',
   'pairs_dropped_unconfirmed',
+  'pairs_dropped_untimed', // began or ended in lost bytes: nobody knows how long it took
   'pairs_held', // gauge
   // spans
   'spans_made',

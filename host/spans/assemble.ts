@@ -66,6 +66,10 @@ export class Assembler {
   add(request: number, response: number, firstProtocol: number, endpoint: Endpoint, isServer: boolean): void {
     const m = this.#messages;
     const last = response < 0 ? request : response;
+    if (isUntimed(m.firstLow[request]!, m.firstHigh[request]!) || isUntimed(m.lastLow[last]!, m.lastHigh[last]!)) {
+      this.#counters[C.pairs_dropped_untimed]! += 1;
+      return;
+    }
     const requestWords = m.attributesWords[request]!;
     const responseWords = response < 0 ? 0 : m.attributesWords[response]!;
     if (!this.#batch.hasRoom(requestWords + responseWords)) this.flush();
@@ -160,4 +164,9 @@ export class Assembler {
 function endsBeforeStart(start: Uint32Array, end: Uint32Array, i: number): boolean {
   const high = end[i * 2 + 1]! - start[i * 2 + 1]!;
   return high < 0 || (high === 0 && end[i * 2]! < start[i * 2]!);
+}
+
+/** The time of lost bytes. */
+function isUntimed(low: number, high: number): boolean {
+  return low === 0 && high === 0;
 }

@@ -33,6 +33,8 @@ export class InputArena {
   bytes = 0;
   readonly #start: number;
   readonly #memory: GuestMemory;
+  /** By chunk: its slot. The module's own table is not believed: what a run costs whom must not be the module's to say. */
+  readonly #slots = new Uint32Array(CHUNKS);
   readonly #pieces = new Uint32Array(CHUNKS * 3);
   #pieceCount = 0;
   #payload: number;
@@ -60,6 +62,7 @@ export class InputArena {
     offset: number,
   ): number {
     const u32 = this.#memory.u32;
+    this.#slots[this.count] = slot;
     const word = this.at(this.count++) >>> 2;
     const data = this.#payload;
     this.#payload = (data + length + 7) & ~7;
@@ -103,7 +106,7 @@ export class InputArena {
   }
 
   slotOf(index: number): number {
-    return this.#memory.u32[(this.at(index) + abi.CHUNK_SLOT) >>> 2]!;
+    return this.#slots[index]!;
   }
 
   lengthOf(index: number): number {
@@ -113,18 +116,21 @@ export class InputArena {
   /** Chunks from `first` on of one slot go to another. */
   rename(slot: number, target: number, first: number): void {
     for (let i = first; i < this.count; i++) {
-      if (this.slotOf(i) === slot) this.#memory.u32[(this.at(i) + abi.CHUNK_SLOT) >>> 2] = target;
+      if (this.slotOf(i) !== slot) continue;
+      this.#slots[i] = target;
+      this.#memory.u32[(this.at(i) + abi.CHUNK_SLOT) >>> 2] = target;
     }
   }
 
-  /** Takes the chunks of a slot from `first` on out of the table; `held` gets copies of them. */
+  /** Takes the chunks of a slot from `first` on out of the table; `held` gets copies of them, no more bytes than came in. */
   withdraw(slot: number, first: number, held?: HeldChunk[]): void {
     let kept = first;
+    let left = this.bytes;
     for (let i = first; i < this.count; i++) {
-      if (this.slotOf(i) === slot) this.#hold(i, held);
+      if (this.slotOf(i) === slot) left -= held === undefined ? 0 : this.#hold(i, left, held);
       else {
         if (kept < i) this.#memory.u8.copyWithin(this.at(kept), this.at(i), this.at(i + 1));
-        kept++;
+        this.#slots[kept++] = this.#slots[i]!;
       }
     }
     this.count = kept;
@@ -137,24 +143,29 @@ export class InputArena {
     other.count = this.count;
     other.bytes = this.bytes;
     other.#payload = other.#start + used.length;
+    other.#slots.set(this.#slots);
+    other.#pieces.set(this.#pieces);
+    other.#pieceCount = this.#pieceCount;
   }
 
-  /** A chunk that was used up is nothing. */
-  #hold(index: number, held: HeldChunk[] | undefined): void {
-    const chunk = this.#copy(index);
-    if (chunk.kind !== abi.DATA || chunk.wireLength > 0) held?.push(chunk);
+  /** Adds a copy of a chunk and returns its bytes. One that was used up is nothing. */
+  #hold(index: number, bytesMax: number, held: HeldChunk[]): number {
+    const chunk = this.#copy(index, bytesMax);
+    if (chunk.kind <= abi.RESET && (chunk.kind !== abi.DATA || chunk.wireLength > 0)) held.push(chunk);
+    return chunk.bytes.length;
   }
 
-  /** A copy of a chunk as the module left it: its fields are no longer trusted. */
-  #copy(index: number): HeldChunk {
+  /** A copy of a chunk as the module left it: its fields are no longer trusted, and another module will rely on them. */
+  #copy(index: number, bytesMax: number): HeldChunk {
     const { u32, u8 } = this.#memory;
     const word = this.at(index) >>> 2;
     const data = u32[word + (abi.CHUNK_DATA >>> 2)]!;
+    const bytes = u8.slice(data, data + Math.min(u32[word + (abi.CHUNK_LENGTH >>> 2)]!, bytesMax));
     return {
       kind: u32[word + (abi.CHUNK_KIND >>> 2)]! & 0xff,
       direction: (u32[word + (abi.CHUNK_KIND >>> 2)]! >>> 8) & 1,
-      bytes: u8.slice(data, data + Math.min(u32[word + (abi.CHUNK_LENGTH >>> 2)]!, PAYLOAD_BYTES)),
-      wireLength: u32[word + (abi.CHUNK_WIRE_LENGTH >>> 2)]!,
+      bytes,
+      wireLength: Math.max(u32[word + (abi.CHUNK_WIRE_LENGTH >>> 2)]!, bytes.length),
       timeLow: u32[word + (abi.CHUNK_TIMESTAMP >>> 2)]!,
       timeHigh: u32[word + (abi.CHUNK_TIMESTAMP >>> 2) + 1]!,
       offset: u32[word + (abi.CHUNK_OFFSET >>> 2)]! + u32[word + (abi.CHUNK_OFFSET >>> 2) + 1]! * TWO_32,

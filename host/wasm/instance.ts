@@ -63,6 +63,7 @@ export class ParserInstance {
   #slots!: SlotAllocator;
   #arena!: InputArena;
   #flushing = false;
+  #migrates = true;
 
   constructor(parser: ParserModule, index: number) {
     this.parser = parser;
@@ -212,12 +213,19 @@ export class ParserInstance {
     return false;
   }
 
+  /** One that failed is not asked again: each time may take all its fuel. */
   #migrate(slot: number, from: ParserInstance): boolean {
+    if (!this.#migrates) return false;
     this.#guest.refuelShortCall();
     try {
-      return this.#guest.exports.migrate?.(slot, from.manifest.stateVersion) === 1 && !this.#guest.memory.isStale;
+      const isDone = this.#guest.exports.migrate?.(slot, from.manifest.stateVersion) === 1;
+      this.#migrates = !this.#guest.memory.isStale;
+      return isDone && this.#migrates;
     } catch {
+      this.#migrates = false;
       return false;
+    } finally {
+      this.#guest.memory.refreshIfStale();
     }
   }
 

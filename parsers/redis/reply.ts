@@ -38,7 +38,15 @@ import {
   typeByte,
 } from './frame';
 import { writeResponse } from './message';
-import { BAD_BYTES, Connection, LOST_BYTES, REPORTED_REQUEST, REPORTED_RESPONSE, UNKNOWN } from './state';
+import {
+  BAD_BYTES,
+  Connection,
+  LOST_BYTES,
+  NOTHING_QUEUED,
+  REPORTED_REQUEST,
+  REPORTED_RESPONSE,
+  UNKNOWN,
+} from './state';
 
 /** Values a reply may still be short of; no server sends so many. */
 const REMAINING_MAX: u64 = 0x100_0000_0000;
@@ -208,13 +216,13 @@ function applyReply(c: Connection, top: u32): void {
   const argument = <i32>due.argument;
   c.dropExpected();
   if (top == ERROR_LINE || top == BULK_ERROR) {
-    if (kind == EXEC) c.queuedDatabase = UNKNOWN;
+    if (kind == EXEC) c.queuedDatabase = NOTHING_QUEUED;
     return;
   }
   if (kind == SELECT) applySelect(c, top, argument);
   else if (kind == HELLO) applyHello(c, top, argument);
   else if (kind == EXEC) applyExec(c, top);
-  else if (kind == DISCARD) c.queuedDatabase = UNKNOWN;
+  else if (kind == DISCARD) c.queuedDatabase = NOTHING_QUEUED;
   else if (kind == MONITOR) c.monitoring = 1;
   else if (kind == RESET) applyReset(c, top);
 }
@@ -232,8 +240,8 @@ function applyHello(c: Connection, top: u32, version: i32): void {
 }
 
 function applyExec(c: Connection, top: u32): void {
-  if (top == ARRAY && c.queuedDatabase != UNKNOWN) c.database = c.queuedDatabase;
-  c.queuedDatabase = UNKNOWN;
+  if (top == ARRAY && c.queuedDatabase != NOTHING_QUEUED) c.database = c.queuedDatabase;
+  c.queuedDatabase = NOTHING_QUEUED;
 }
 
 function applyReset(c: Connection, top: u32): void {

@@ -24,6 +24,8 @@ const DOUBT_MAX: u8 = 64;
 const SEARCH_MAX: u32 = 16 * 1024 * 1024;
 
 export const UNKNOWN: i32 = -1;
+/** No SELECT waits for EXEC; one that does may be of an UNKNOWN database. */
+export const NOTHING_QUEUED: i32 = -2;
 
 // Reasons of a DESYNC.
 export const LOST_BYTES: u32 = 1;
@@ -109,7 +111,7 @@ export class Connection extends SlotHeader {
     this.aligned = known ? 1 : 0;
     this.doubt = known ? 0 : DOUBT_MAX;
     this.database = known ? 0 : UNKNOWN;
-    this.queuedDatabase = UNKNOWN;
+    this.queuedDatabase = NOTHING_QUEUED;
     this.lastDirection = 1;
     for (let direction: u32 = 0; direction < 2; direction++) {
       this.half(direction).searching = known ? 0 : 1;
@@ -128,7 +130,7 @@ export class Connection extends SlotHeader {
   misalign(): void {
     this.aligned = 0;
     this.database = UNKNOWN;
-    this.queuedDatabase = UNKNOWN;
+    this.queuedDatabase = NOTHING_QUEUED;
     this.protocol = 0;
     this.expectedCount = 0;
     this.confirmations = 0;

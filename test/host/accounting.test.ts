@@ -162,7 +162,7 @@ test('spans made are exported, dropped for a counted reason, or queued', async (
     expect(c.spans_made).toBe(c.spans_exported + dropped + c.spans_queued);
   };
   const talk = new Conversation(exporting.source, 0);
-  for (let round = 0; round < 40; round++) {
+  for (let round = 1; round <= 40; round++) {
     for (let i = 0; i < 25; i++) {
       talk.ask(`Q ${i}\n`, round);
       talk.answer(`A ${i}\n`, round);

@@ -143,6 +143,8 @@ function misbehave(chunk: Chunk, command: u8): bool {
     case 0x77: { // w: asks for what it holds to be told: the number of lines seen
       const message = Message.open(chunk.slot, REQUEST);
       message.status = changetype<State>(<usize>chunk.slot).lines;
+      message.first = chunk.timestamp;
+      message.last = chunk.timestamp;
       message.flag(MESSAGE_NO_RESPONSE);
       message.commit();
       return true;

@@ -37,7 +37,7 @@ export interface MessageFields {
 
 /** The message at byte 0. */
 export function messageMemory(fields: MessageFields): Uint32Array {
-  const { attributes = [], first = 0 } = fields;
+  const { attributes = [], first = 1 } = fields;
   const { view, words } = record(MESSAGE_SIZE, attributes);
   view.setUint16(OUT_TYPE, fields.type ?? REQUEST, true);
   view.setUint16(OUT_FLAGS, fields.flags ?? 0, true);

@@ -93,7 +93,7 @@ describe('spans of the shipped parsers', () => {
     const rig = createRig(shipped);
     const web = new Conversation(rig.source, 0);
     const cache = new Conversation(rig.source, 1, { localPort: 6379 });
-    for (let i = 0; i < 50; i++) {
+    for (let i = 1; i <= 50; i++) {
       web.ask(REQUEST.slice(0, 20), i * 100);
       cache.ask('*1\r\n$4\r\nPI', i * 100);
       web.ask(REQUEST.slice(20), i * 100 + 10);
@@ -330,6 +330,21 @@ describe('the life of a connection', () => {
     expectBalanced(rig);
   });
 
+  test('an answer whose end was lost has no latency: no span, and it is counted', () => {
+    const rig = createRig(shipped);
+    const talk = new Conversation(rig.source, 0);
+    talk.ask(REQUEST, 100);
+    talk.answer(RESPONSE.slice(0, -2), 200);
+    talk.answer(RESPONSE.slice(-2), 300, true);
+    talk.ask(REQUEST, 90_000);
+    talk.answer(RESPONSE, 90_050);
+    talk.close(90_100);
+    const spans = rig.finish();
+    expect(spans.map((span) => span.endTimeUnixNano - span.startTimeUnixNano)).toEqual([50n]);
+    expect(rig.count('pairs_dropped_untimed')).toBe(1);
+    expectBalanced(rig);
+  });
+
   test('idle connections are ended only where a CLOSE may have been lost', () => {
     const rig = createRig([line]);
     const quiet = new Conversation(rig.source, 0);
@@ -349,7 +364,7 @@ describe('the life of a connection', () => {
   test('more connections than the table began with', () => {
     const rig = createRig([line]);
     const talks = Array.from({ length: 1500 }, (_, slot) => new Conversation(rig.source, slot));
-    for (const [index, talk] of talks.entries()) talk.ask(`Q ${index}\n`, index);
+    for (const [index, talk] of talks.entries()) talk.ask(`Q ${index}\n`, index + 1);
     for (const talk of talks) talk.answer('A x\n', 5000);
     for (const talk of talks) talk.close(6000);
     const spans = rig.finish();

@@ -33,7 +33,7 @@ export interface RecordFields {
 }
 
 export function createRecord(fields: RecordFields): Uint8Array<ArrayBuffer> {
-  const { payload = new Uint8Array(0), moved = payload.length, timeNs = 0, sequence = 0 } = fields;
+  const { payload = new Uint8Array(0), moved = payload.length, timeNs = 1, sequence = 0 } = fields;
   const bytes = new Uint8Array((RECORD_SIZE + payload.length + 7) & ~7);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(RECORD.connection, BigInt(fields.cookie ?? fields.slot + 1), true);
@@ -134,15 +134,15 @@ export class Conversation {
   }
 
   /** The client's bytes; `lost` ones move but leave no record. */
-  ask(text: string | Uint8Array, timeNs = 0, lost = false): void {
+  ask(text: string | Uint8Array, timeNs = 1, lost = false): void {
     this.move(this.#clientDirection, text, timeNs, lost);
   }
 
-  answer(text: string | Uint8Array, timeNs = 0, lost = false): void {
+  answer(text: string | Uint8Array, timeNs = 1, lost = false): void {
     this.move(1 - this.#clientDirection, text, timeNs, lost);
   }
 
-  move(direction: number, text: string | Uint8Array, timeNs = 0, lost = false, moved?: number): void {
+  move(direction: number, text: string | Uint8Array, timeNs = 1, lost = false, moved?: number): void {
     const payload = typeof text === 'string' ? Buffer.from(text, 'latin1') : text;
     const position = this.#position[direction]!;
     this.#position[direction] = (position + (moved ?? payload.length)) >>> 0;
@@ -153,11 +153,11 @@ export class Conversation {
     }
   }
 
-  end(direction: number, timeNs = 0): void {
+  end(direction: number, timeNs = 1): void {
     this.#source.push({ ...this.#common(), kind: KIND_EOF, direction, position: this.#position[direction]!, timeNs });
   }
 
-  close(timeNs = 0): void {
+  close(timeNs = 1): void {
     const [endIn, position] = this.#position;
     this.#source.push({ ...this.#common(), kind: KIND_CLOSE, direction: DIRECTION_OUT, position, endIn, timeNs });
   }

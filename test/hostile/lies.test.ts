@@ -3,10 +3,16 @@
  * chunks rewritten before they are handed on. None of it is a failure; each is bounded, counted, and theirs alone.
  */
 import { describe, expect, test } from 'vitest';
+import { createProber, Identifier, UNDECIDED, UNKNOWN } from '../../host/conn/identify.ts';
 import type { CounterId } from '../../host/self/counters.ts';
+import { type HeldChunk, InputArena } from '../../host/wasm/arena.ts';
+import { ParserInstance } from '../../host/wasm/instance.ts';
+import { GuestMemory } from '../../host/wasm/memory.ts';
+import { CHUNK_DATA } from '../../parsers/sdk/abi.ts';
 import { flood, HOSTILE_MANIFEST, hostile, type Parts } from './modules.ts';
 import { besiege, type Siege } from './siege.ts';
 
+const GREEDY = { limits: { memoryPages: 128, fuelPerKiB: 1_000_000, outputPerCall: 65_536 } };
 const CONSUMED = '(call $consumed (local.get $i))';
 const hint = (type: number, value = 0) => `(call $hint (local.get $i) (i32.const ${type}) (i32.const ${value}))`;
 const [DESYNC, GROW, GIVE_UP, UPGRADE, SKIP, DEFINE, UNDEFINE] = [16, 17, 19, 20, 21, 32, 33];
@@ -220,6 +226,12 @@ const LYING: readonly Lying[] = [
     holds: (siege) => expect(forged(siege)).toHaveLength(3),
   },
   {
+    name: 'gives the chunks of one connection to another, and takes all for consumed',
+    bad: `(i32.store (call $chunk (i32.add (local.get $i) (i32.const 1))) (call $slot (local.get $i)))
+      (i32.store (call $chunk (i32.add (local.get $i) (i32.const 2))) (i32.const -64)) ${CONSUMED}`,
+    holds: counts({ parser_bad_output: 0, parser_traps: 0 }),
+  },
+  {
     name: 'writes over the slots of all its connections',
     bad: `(memory.fill (global.get $slots) (i32.const 0xff) (i32.sub (i32.shl (memory.size) (i32.const 16)) (global.get $slots))) ${hint(GROW)} (i32.const 0)`,
     manifest: { limits: { memoryPages: 128, fuelPerKiB: 1_000_000, outputPerCall: 65_536 } },
@@ -259,11 +271,11 @@ describe('a chunk that was rewritten before an UPGRADE', () => {
         `(memory.copy (call $chunk (local.get $n)) (call $chunk (local.get $i)) (i32.const 40))
          (i32.store offset=12 (call $chunk (local.get $n)) (i32.const 524288))`,
       ).replace(CONSUMED, ''),
-      '',
+      'which is no slot',
     ],
   ];
 
-  test.each(FORGED)('%s', (_, forge) => {
+  test.each(FORGED)('%s', (_, forge, reason) => {
     const advance =
       '(i32.store offset=8 (call $chunk (local.get $i)) (i32.add (i32.const 1) (i32.load offset=8 (call $chunk (local.get $i)))))';
     const siege = besiege(hostile({ bad: `${advance} ${forge} ${hint(UPGRADE, 1)} (i32.const 0)` }));
@@ -274,7 +286,41 @@ describe('a chunk that was rewritten before an UPGRADE', () => {
     });
     siege.round();
     expect(siege.count('connections_upgraded')).toBe(1);
-    expect(siege.failures).toEqual([]);
+    expect(siege.failures).toEqual(reason === '' ? [] : [expect.stringContaining(reason)]);
     siege.expectHeld();
+  });
+});
+
+describe('an UPGRADE of chunks that never were', () => {
+  const CHUNKS = 1000;
+  const HALF_MIB = 524_288;
+
+  test('of half a MiB each: no more bytes go on than came in, and none has fewer on the wire', () => {
+    const memory = new GuestMemory(new WebAssembly.Memory({ initial: 16 }), 16);
+    const arena = new InputArena(memory, 0);
+    const slot = 64;
+    for (let i = 0; i < CHUNKS; i++) arena.describe(slot, 0, 0, 100, 100, 0, 0, 0);
+    for (let i = 0; i < CHUNKS; i++) memory.u32.set([0, HALF_MIB, 1], (arena.at(i) + CHUNK_DATA) >>> 2);
+    const held: HeldChunk[] = [];
+    arena.withdraw(slot, 0, held);
+    expect(held.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBe(100 * CHUNKS);
+    expect(held.filter(({ bytes, wireLength }) => wireLength < bytes.length)).toEqual([]);
+    expect(arena.count).toBe(0);
+  });
+
+  test('of more bytes than identify has room for: it sees what fits', () => {
+    const module = hostile({ identify: '(i32.const 1)' }, { limits: { ...GREEDY.limits, outputPerCall: 8192 } });
+    const prober = createProber(new ParserInstance(module, 0));
+    const identifier = new Identifier(
+      () => [prober],
+      () => expect.unreachable(),
+    );
+    const offer = (length: number) => {
+      const bytes = Buffer.alloc(length, 'E');
+      const chunk = { direction: 0, bytes, wireLength: length, timeLow: 0, timeHigh: 0, offset: 0 };
+      return identifier.offer(1, chunk, 0, false, [1, 2]);
+    };
+    expect(offer(30_000)).toBe(UNDECIDED);
+    expect(offer(HALF_MIB)).toBe(UNKNOWN);
   });
 });

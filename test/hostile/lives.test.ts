@@ -3,8 +3,8 @@
  * over, upgraded and closed, and when another version takes over.
  */
 import { describe, expect, test } from 'vitest';
-import { Conversation } from '../host/scripted-source.ts';
 import { createRig, expectBalanced } from '../host/rig.ts';
+import { Conversation } from '../host/scripted-source.ts';
 import { hostile, type Parts, SPIN } from './modules.ts';
 import { besiege, shipped } from './siege.ts';
 
@@ -73,15 +73,19 @@ describe('open and close', () => {
     const bad = '(call $good (local.get $i))';
     const open = '(if (i32.eq (i32.load (i32.const 128)) (i32.const 1)) (then (unreachable)))';
     const arm = `(i32.store (i32.const 128) (i32.const 1)) ${bad}`;
-    const seen = `(if (i32.eqz (call $byte (local.get $i))) (then (unreachable)))`;
-    const run = `(loop $l (if (i32.lt_u (local.get $first) (local.get $end)) (then ${seen.replaceAll('$i', '$first')}
+    // A chunk of nine bytes must be the one that says "E asked!!".
+    const chunk = '(call $chunk (local.get $first))';
+    const isWrong = `(i32.and (i32.eq (i32.load offset=12 ${chunk}) (i32.const 9))
+      (i32.ne (i32.load8_u offset=2 (i32.load offset=8 ${chunk})) (i32.const 0x61)))`;
+    const run = `(loop $l (if (i32.lt_u (local.get $first) (local.get $end)) (then
+      (if ${isWrong} (then (unreachable)))
       (drop (call $step (local.get $first))) (local.set $first (i32.add (local.get $first) (i32.const 1))) (br $l))))
       (call $length (call $written)) (local.get $first)`;
     const siege = besiege(hostile({ open, bad: arm, run }));
     siege.round(([one]) => one!.ask('!', 10));
     siege.round(([, two, three]) => {
-      two!.ask('E asked', 20);
-      three!.ask('E asked', 20);
+      two!.ask('E asked!!', 20);
+      three!.ask('E asked!!', 20);
       new Conversation(siege.source, 72).ask('E new', 20);
       two!.answer('E told', 30);
       three!.answer('E told', 30);
@@ -175,7 +179,8 @@ describe('another version that takes over', () => {
 });
 
 describe('an upgrade', () => {
-  const upgrade = '(call $hint (local.get $i) (i32.const 20) (i32.const 1)) (call $consumed (local.get $i))';
+  const upgrade =
+    '(call $hint (local.get $i) (i32.const 20) (i32.const 1)) (drop (call $consumed (local.get $i))) (i32.const 0)';
   const http = (talk: Conversation, path: string, time: number) => {
     talk.ask(`GET ${path} HTTP/1.1\r\nHost: x.example\r\n\r\n`, time);
     talk.answer('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', time + 1);

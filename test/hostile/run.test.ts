@@ -2,9 +2,9 @@
  * Modules that misbehave in run, open and close. The first failure costs the connections at work, the second soon after
  * pauses the module, and HTTP/1 and Redis on the same shard lose nothing (siege.ts).
  */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { CounterId } from '../../host/self/counters.ts';
-import { flood, hostile, type Parts, SPIN, times } from './modules.ts';
+import { hostile, type Parts, SPIN, times } from './modules.ts';
 import { besiege } from './siege.ts';
 
 const CONSUMED = '(call $consumed (local.get $i))';
@@ -255,7 +255,8 @@ const FAILING: readonly Failing[] = [
     name: 'a trap in a chunk table of its own making',
     bad: `${times(8, '(memory.fill (call $chunk (local.get $n)) (i32.const 0xff) (i32.const 40))')} (unreachable)`,
     twice: true,
-    ...TRAP,
+    reason: 'trap: ',
+    counter: 'parser_traps',
   },
   // ── volume ──
   {
@@ -295,6 +296,7 @@ describe('fails, is paused when it fails again, and hurts nobody', () => {
     expect(siege.failures).toEqual([]);
     strike();
     expect(siege.failures[0]).toContain(reason);
+    expect(siege.count('connections_reidentified')).toBeGreaterThan(0);
     if (!twice) {
       expect(siege.count(counter)).toBe(1);
       expect(siege.status()).toMatchObject({ state: 'running', failures: 1 });
@@ -309,4 +311,28 @@ describe('fails, is paused when it fails again, and hurts nobody', () => {
     expect(siege.status()).toMatchObject({ state: 'paused', connections: 0, failures: 2 });
     siege.expectHeld();
   });
+});
+
+test('fails whenever it is let back: paused for longer each time, and retired in the end', () => {
+  let later = 0;
+  const { now } = performance;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + later);
+  const siege = besiege(hostile({ bad: '(unreachable)' }));
+  const states: string[] = [];
+  for (let pauseMs = 500; siege.retired.length === 0 && states.length < 10; pauseMs *= 2) {
+    siege.round(([, one]) => {
+      one!.ask('E once more', 10);
+      siege.run();
+      one!.ask('!', 10);
+    });
+    states.push(siege.status().state);
+    later += states.length > 1 ? pauseMs + 100 : 0;
+  }
+  expect(states).toEqual(['running', ...Array(5).fill('paused')]);
+  expect(siege.retired).toEqual(['hostile']);
+  later += 3_600_000;
+  siege.round(([one]) => one!.ask('E after an hour', 20));
+  expect(siege.status()).toMatchObject({ state: 'paused', connections: 0, failures: 6 });
+  siege.expectHeld();
+  clock.mockRestore();
 });

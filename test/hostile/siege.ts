@@ -105,7 +105,9 @@ function createNeighbours(rig: Rig) {
   }
 
   function expectWhole() {
-    const spans = rig.spans.filter(({ startTimeUnixNano, protocol }) => startTimeUnixNano >= FIRST_NS && protocol !== 'hostile');
+    const spans = rig.spans.filter(
+      ({ startTimeUnixNano, protocol }) => startTimeUnixNano >= FIRST_NS && protocol !== 'hostile',
+    );
     const found = spans.map(
       ({ name, attributes, startTimeUnixNano, endTimeUnixNano }) =>
         `${attributes['url.path'] ?? name} ${startTimeUnixNano}-${endTimeUnixNano}`,

@@ -43,7 +43,7 @@ export function stampBytes(steps: readonly Step[]): Step[] {
 export function loseSteps(steps: readonly Step[], from: number, to: number): Step[] {
   return steps.map((step, index) => {
     if (index < from || index >= to || step.kind !== DATA) return step;
-    return { ...step, kind: GAP, bytes: new Uint8Array(0) };
+    return { ...step, kind: GAP, bytes: new Uint8Array(0), timestamp: 0 };
   });
 }
 
