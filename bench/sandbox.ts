@@ -61,7 +61,8 @@ export async function benchSandbox({ rounds, only = '', json }: SandboxOptions):
   if (traffic.length === 0) throw new Error(`no traffic with "${only}" in its name: leave --only away to see all`);
   const pipeline: Comparison[] = [];
   for (const one of traffic) pipeline.push(await compare(one, parsers, rounds));
-  const modules = parsers.map((parser) => {
+  const shown = parsers.filter(({ name }) => traffic.some((one) => one.parser === name));
+  const modules = shown.map((parser) => {
     progress(`${parser.name}: module alone`);
     return benchModule(parser, { durationMs: MODULE_BENCH_MS });
   });

@@ -12,6 +12,7 @@ import { DATA, EOF, FROM_CLIENT, FROM_SERVER } from '../parsers/sdk/abi.ts';
 
 export interface Traffic {
   readonly name: string;
+  readonly parser: string;
   /** Of the server. */
   readonly port: number;
   /** Conversations from the first byte to the last; they are to run side by side, over and over. */
@@ -33,9 +34,9 @@ export function shippedParsers(): Parser[] {
 export function trafficOf({ name, manifest, cases }: Parser): Traffic[] {
   const port = manifest.ports[0] ?? 1;
   const sessions = cases.filter(isWhole).map(({ steps }) => steps);
-  const golden = sessions.length > 0 ? [{ name: `${name} cases`, port, sessions }] : [];
+  const golden = sessions.length > 0 ? [{ name: `${name} cases`, parser: name, port, sessions }] : [];
   const everyday = EVERYDAY[name];
-  return everyday === undefined ? golden : [{ name, port, sessions: [everyday()] }, ...golden];
+  return everyday === undefined ? golden : [{ name, parser: name, port, sessions: [everyday()] }, ...golden];
 }
 
 /** A connection seen from its first byte, all of it captured, that has something to tell. */

@@ -8,28 +8,24 @@
 import * as abi from '../../parsers/sdk/abi.ts';
 import { C, type Counters } from '../self/counters.ts';
 import type { Log } from '../self/log.ts';
-import { PAIRING_MODES, type Pairing } from '../spans/pairing.ts';
+import type { Pairing } from '../spans/pairing.ts';
 import type { ParserModule } from '../wasm/admit.ts';
 import type { HeldChunk } from '../wasm/arena.ts';
 import { type Consequence, RECOVER, RETIRE } from '../wasm/failures.ts';
 import type { Failure, OutputConsumer, ParserInstance } from '../wasm/instance.ts';
 import type { LoadedModule, ShardModules } from '../wasm/modules.ts';
-import { CLOSING, type Connections, IDENTIFYING, IGNORED, PARSED, ROLE_UNKNOWN } from './connections.ts';
+import { CLOSING, type Connections, IDENTIFYING, PARSED } from './connections.ts';
 import { type BufferedChunk, Identifier, UNDECIDED, UNKNOWN, type Verdict } from './identify.ts';
+import { IDENTIFY_AGAIN_MAX, Lifecycle, type VerdictSink } from './lifecycle.ts';
 import type { ChunkSink } from './stream-order.ts';
 
-/** Times a connection is identified anew after its parser gave up. */
-const IDENTIFY_AGAIN_MAX = 2;
-/** A module that comes is tried on connections that nobody has known for less than this. */
-const REMEMBERED_SECONDS = 60;
 const TWO_32 = 0x1_0000_0000;
 /** Names in the manifest of what UPGRADE announces. */
 const UPGRADES = { 1: 'tunnel', 2: 'websocket', 3: 'http2', 4: 'tls' } as const;
 
 export interface RouterOptions {
   readonly log: Log;
-  /** Told when a connection's bytes are of no more use, so that the kernel stops copying them, or of use again. */
-  readonly verdict: (cookieLow: number, cookieHigh: number, ignored: boolean) => void;
+  readonly verdict: VerdictSink;
   /** Told when a module failed too often to go on. */
   readonly retired: (parser: ParserModule, reason: string) => void;
 }
@@ -46,6 +42,7 @@ export class Router implements ChunkSink, OutputConsumer {
   readonly #connections: Connections;
   readonly #modules: ShardModules;
   readonly #identifier: Identifier;
+  readonly #lifecycle: Lifecycle;
   readonly #pairing: Pairing;
   readonly #counters: Counters;
   readonly #options: RouterOptions;
@@ -72,6 +69,7 @@ export class Router implements ChunkSink, OutputConsumer {
       () => modules.claimants(performance.now()).map(({ prober }) => prober),
       ({ instance }, failure) => this.#count(this.#modules.at(instance.index), failure, 'identify'),
     );
+    this.#lifecycle = new Lifecycle(connections, modules, pairing, counters, options.verdict);
     this.#pairing = pairing;
     this.#counters = counters;
     this.#options = options;
@@ -170,7 +168,7 @@ export class Router implements ChunkSink, OutputConsumer {
     while (this.#flushAll());
     const closed = this.#closing;
     this.#closing = [];
-    for (const connection of closed) this.#release(connection);
+    for (const connection of closed) this.#lifecycle.release(connection, this);
     this.#settle();
     return closed;
   }
@@ -185,7 +183,7 @@ export class Router implements ChunkSink, OutputConsumer {
     const { loaded, moved, draining } = this.#modules.load(parser);
     for (const connection of moved) this.#connections.parser[connection] = loaded.instance.index;
     for (const surplus of this.#modules.surplus()) this.#dismiss(surplus);
-    return { moved: moved.length, draining, revived: this.#revive(second) };
+    return { moved: moved.length, draining, revived: this.#lifecycle.revive(second) };
   }
 
   /** Takes a module away: its connections are identified anew. */
@@ -200,7 +198,7 @@ export class Router implements ChunkSink, OutputConsumer {
   /** What time alone brings about: a module whose pause is over is tried on what nobody knew meanwhile. */
   tick(nowMs: number): void {
     for (const { failures } of this.#modules.all()) {
-      if (failures.resumes(nowMs)) this.#revive(Math.floor(nowMs / 1000));
+      if (failures.resumes(nowMs)) this.#lifecycle.revive(Math.floor(nowMs / 1000));
     }
   }
 
@@ -226,7 +224,7 @@ export class Router implements ChunkSink, OutputConsumer {
 
   refused(connection: number): void {
     this.#counters[C.connections_refused]! += 1;
-    this.#abandon(connection);
+    this.#lifecycle.abandon(connection, this);
   }
 
   upgraded(from: ParserInstance, connection: number, protocol: number, rest: readonly HeldChunk[]): void {
@@ -234,7 +232,7 @@ export class Router implements ChunkSink, OutputConsumer {
   }
 
   failed(instance: ParserInstance, failure: Failure): boolean {
-    for (const connection of failure.connections) this.#identifyLater(connection);
+    for (const connection of failure.connections) this.#lifecycle.loseParser(connection);
     const module = this.#modules.at(instance.index);
     return this.#count(module, failure, 'run') === RECOVER;
   }
@@ -260,7 +258,7 @@ export class Router implements ChunkSink, OutputConsumer {
 
   /** What was noted while modules ran. */
   #settle(): void {
-    while (this.#lost.length > 0) this.#identifyAgain(this.#lost.pop()!);
+    while (this.#lost.length > 0) this.#lifecycle.giveBack(this.#lost.pop()!, this);
     while (this.#upgraded.length > 0) this.#handOver(this.#upgraded.pop()!);
     while (this.#failing.length > 0) this.#dismiss(this.#failing.pop()!);
   }
@@ -285,20 +283,8 @@ export class Router implements ChunkSink, OutputConsumer {
   /** Takes all connections away from a module. */
   #dismiss({ instance }: LoadedModule): void {
     if (instance.waiting > 0) instance.flush(this.#batch, this);
-    for (const connection of instance.connections()) this.#identifyLater(connection);
+    for (const connection of instance.connections()) this.#lifecycle.loseParser(connection);
     if (instance.slots > 0) instance.clear();
-  }
-
-  /** The connection has lost its parser, or the parser its state: whoever claims what comes next may have it. */
-  #identifyLater(connection: number): void {
-    const c = this.#connections;
-    this.#pairing.desync(connection);
-    c.skip.fill(0, connection * 2, connection * 2 + 2);
-    c.parser[connection] = -1;
-    if (c.state[connection] !== PARSED) return;
-    c.state[connection] = IDENTIFYING;
-    c.midStream[connection] = 1;
-    this.#counters[C.connections_reidentified]! += 1;
   }
 
   #skip(connection: number, direction: number, u32: Uint32Array, at: number): void {
@@ -323,10 +309,8 @@ export class Router implements ChunkSink, OutputConsumer {
     const verdict = this.#identifier.offer(connection, chunk, client, midStream, this.#ports(connection));
     if (verdict === UNDECIDED) return;
     if (verdict === UNKNOWN) {
-      this.#counters[C.connections_unknown]! += 1;
       this.#counters[C.bytes_unknown]! += chunk.wireLength;
-      this.#ignore(connection);
-      c.unknownSince[connection] = this.#second + 1;
+      this.#lifecycle.unknown(connection, this.#second);
       return;
     }
     this.#begin(connection, verdict);
@@ -341,8 +325,8 @@ export class Router implements ChunkSink, OutputConsumer {
   }
 
   #begin(connection: number, { parser, swapped, chunks }: Verdict): void {
-    if (swapped) this.#swap(connection);
-    if (!this.#start(connection, parser, 0)) return;
+    if (swapped) this.#lifecycle.swapSides(connection);
+    if (!this.#lifecycle.start(connection, parser, 0, this)) return;
     // Offered, not parsed: a failure in between sends the rest back to identification.
     for (const early of chunks) this.#offer(connection, early);
   }
@@ -350,34 +334,6 @@ export class Router implements ChunkSink, OutputConsumer {
   #ports(connection: number): [number, number] {
     const c = this.#connections;
     return [c.localPort[connection]!, c.remotePort[connection]!];
-  }
-
-  /**
-   * Who opened the connection is a fact only when the handshake was seen; a protocol that says otherwise then means
-   * that the conversation runs against it (a tunnel reversed), which spans must show as the protocol does.
-   */
-  #swap(connection: number): void {
-    const c = this.#connections;
-    c.clientDirection[connection] = 1 - c.clientDirection[connection]!;
-    c.role[connection] = ROLE_UNKNOWN;
-  }
-
-  #start(connection: number, parser: number, flags: number): boolean {
-    const c = this.#connections;
-    const midStream = c.midStream[connection] === 1;
-    const { instance } = this.#modules.at(parser);
-    const [protocol] = instance.manifest.protocols;
-    this.#pairing.open(connection, !midStream, PAIRING_MODES[protocol!.pairing]);
-    c.parser[connection] = parser;
-    c.state[connection] = PARSED;
-    if (instance.open(connection, flags | (midStream ? abi.OPEN_MID_STREAM : 0), this) === 0) {
-      this.#counters[C.connections_refused]! += 1;
-      c.parser[connection] = -1;
-      this.#ignore(connection);
-      return false;
-    }
-    this.#counters[C.connections_identified]! += 1;
-    return true;
   }
 
   #parse(connection: number, chunk: BufferedChunk): void {
@@ -410,21 +366,6 @@ export class Router implements ChunkSink, OutputConsumer {
     instance.push(slot, kind, from, 0, 0, wireLength, timeLow, timeHigh, offset);
   }
 
-  /** A parser that gave up may have been the wrong one, or the right one the wrong way round: ask anew, not for ever. */
-  #identifyAgain(connection: number): void {
-    const c = this.#connections;
-    if (c.state[connection] !== PARSED) return;
-    // Pairs still on trial were read by a parser that has lost its way: this end confirms none of them.
-    this.#pairing.desync(connection);
-    if (c.givenUp[connection]! >= IDENTIFY_AGAIN_MAX) {
-      this.#abandon(connection);
-      return;
-    }
-    c.givenUp[connection]! += 1;
-    this.#detach(connection);
-    this.#identifyLater(connection);
-  }
-
   /** The connection goes on in another protocol, whose first byte is that of `rest` or the next one to come. */
   #handOver(upgrade: { connection: number; protocol: number; from: ParserInstance; rest: readonly HeldChunk[] }): void {
     const { connection, protocol, from, rest } = upgrade;
@@ -440,9 +381,10 @@ export class Router implements ChunkSink, OutputConsumer {
     c.skip.fill(0, connection * 2, connection * 2 + 2);
     const acceptor = this.#modules.acceptorOf(name, performance.now());
     // Modules could hand a connection to and fro for ever.
-    if (c.givenUp[connection]! >= IDENTIFY_AGAIN_MAX) this.#ignore(connection);
-    else if (acceptor !== undefined) this.#start(connection, acceptor.instance.index, abi.OPEN_UPGRADED);
-    else if (name === 'websocket' || name === 'tls') this.#ignore(connection);
+    if (c.givenUp[connection]! >= IDENTIFY_AGAIN_MAX) this.#lifecycle.ignore(connection);
+    else if (acceptor !== undefined) {
+      this.#lifecycle.start(connection, acceptor.instance.index, abi.OPEN_UPGRADED, this);
+    } else if (name === 'websocket' || name === 'tls') this.#lifecycle.ignore(connection);
     c.givenUp[connection]! += 1;
     for (const chunk of rest) this.#offerHeld(connection, chunk);
     if (state === CLOSING) c.state[connection] = CLOSING;
@@ -455,48 +397,5 @@ export class Router implements ChunkSink, OutputConsumer {
     if (kind === abi.DATA) this.#offer(connection, { direction, bytes, wireLength, timeLow, timeHigh, offset });
     else if (kind === abi.GAP) this.gap(connection, direction, wireLength, offset);
     else this.#mark(connection, kind, direction, wireLength, timeLow, timeHigh, offset);
-  }
-
-  #abandon(connection: number): void {
-    if (this.#connections.state[connection] !== PARSED) return;
-    this.#counters[C.connections_given_up]! += 1;
-    this.#detach(connection);
-    this.#ignore(connection);
-  }
-
-  #ignore(connection: number): void {
-    const c = this.#connections;
-    c.state[connection] = IGNORED;
-    this.#options.verdict(c.cookieLow[connection]!, c.cookieHigh[connection]!, true);
-  }
-
-  /** Connections that nobody knew, and not for long, are looked at again. Their bytes of the time between are not lost. */
-  #revive(second: number): number {
-    const c = this.#connections;
-    let revived = 0;
-    for (let connection = 0; connection < c.capacity; connection++) {
-      const since = c.unknownSince[connection]!;
-      if (c.state[connection] !== IGNORED || since === 0 || since < second - REMEMBERED_SECONDS) continue;
-      c.resume(connection);
-      this.#options.verdict(c.cookieLow[connection]!, c.cookieHigh[connection]!, false);
-      revived++;
-    }
-    this.#counters[C.connections_revived]! += revived;
-    return revived;
-  }
-
-  #release(connection: number): void {
-    this.#detach(connection);
-    this.#connections.free(connection);
-    this.#counters[C.connections_closed]! += 1;
-  }
-
-  #detach(connection: number): void {
-    const c = this.#connections;
-    const parser = c.parser[connection]!;
-    if (parser < 0) return;
-    this.#pairing.close(connection);
-    this.#modules.at(parser).instance.close(connection, this);
-    c.parser[connection] = -1;
   }
 }

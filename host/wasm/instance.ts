@@ -19,11 +19,13 @@ const RETURNS_MAX = 8;
 const RETURN_BYTES_SHIFT = 5;
 /**
  * Records that a flush may put out: one for each captured byte, and so many more. Fuel does not bound them, because a
- * module can leave its output where it is and return again. A slot that moves counts for so many: it is copied.
+ * module can leave its output where it is and return again. A long record counts for one more with each 256 bytes, a slot
+ * that moves for so many: they are copied.
  */
 const RECORDS_BASE = 1024;
 const RECORDS_PER_CHUNK = 64;
 const RECORDS_PER_CHANGE = 64;
+const RECORD_BYTES_SHIFT = 8;
 
 /** What a module did wrong, and the connections whose state that cost. */
 export interface Failure {
@@ -308,7 +310,8 @@ export class ParserInstance {
       if (size < abi.OUT_SHORT || size % 8 !== 0 || at + size > stop) return `malformed output record: ${size} bytes`;
       if (connection < 0) return `malformed output record: of ${u32[word + 1]!}, which is no slot`;
       if (!this.#check.isSound(u32, at, size)) return 'malformed output record: its fields do not fit';
-      if (--this.#allowance < 0) return 'more output than its input accounts for';
+      this.#allowance -= 1 + (size >>> RECORD_BYTES_SHIFT);
+      if (this.#allowance < 0) return 'more output than its input accounts for';
       this.#take(u32[word + 2]! & 0xffff, connection, at, consumer);
       at += size;
     }

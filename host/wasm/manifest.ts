@@ -27,7 +27,7 @@ const token = z
 /** What says who made a span and how far it can be trusted is the host's to say. */
 const attributeName = z
   .string()
-  .regex(/^[a-z][a-z0-9_.-]{0,127}$/, 'must be a dotted lower-case OpenTelemetry name')
+  .regex(/^(?!constructor$)[a-z][a-z0-9_.-]{0,127}$/, 'must be a dotted lower-case OpenTelemetry name')
   .regex(/^(?!(spanwire|service|telemetry|process|host|container|k8s)\.)/, "is in a namespace that is the host's");
 const version = z.string().regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, 'must be a semantic version such as 1.0.0');
 const attributeType = z.enum(['string', 'int', 'double', 'boolean']);

@@ -24,7 +24,7 @@ import { countDifferences } from './support/multiset.ts';
 const SWAPS = 50;
 const CONNECTIONS = 50;
 /** Between two requests of a connection: keeps the load at what the agent exports in this build. */
-const DELAY_MS = 2;
+const DELAY_MS = 1;
 const SWAP_TIMEOUT_MS = 10_000;
 
 /** Requests with paths of their own, so that a span tells which one it is. */

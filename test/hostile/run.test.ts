@@ -9,9 +9,10 @@ import { besiege } from './siege.ts';
 
 const CONSUMED = '(call $consumed (local.get $i))';
 const GREEDY = { limits: { memoryPages: 1024, fuelPerKiB: 1_000_000, outputPerCall: 1_048_576 } };
-/** The last message's first byte, where its attributes begin is 64 further. */
-const MESSAGE = (size: number, attributes: number) =>
+/** A request of so many bytes, zero but for its header. */
+const message = (size: number, attributes: number) =>
   `(call $message (local.get $i) (i32.const 1) (i32.const ${size}) (i32.const ${attributes}))`;
+/** Address of a field of that message, once it is written. */
 const last = (size: number, offset: number) => `(i32.add (global.get $at) (i32.const ${offset - size}))`;
 
 interface Failing extends Parts {
@@ -114,32 +115,32 @@ const FAILING: readonly Failing[] = [
   },
   {
     name: 'output cut off in a record',
-    bad: `${MESSAGE(64, 0)} (global.set $at (i32.sub (global.get $at) (i32.const 56))) (i32.const 0)`,
+    bad: `${message(64, 0)} (global.set $at (i32.sub (global.get $at) (i32.const 56))) (i32.const 0)`,
     ...malformed('cut off'),
   },
   {
     name: 'a record of no length',
-    bad: `${MESSAGE(64, 0)} (i32.store ${last(64, 0)} (i32.const 0)) ${CONSUMED}`,
+    bad: `${message(64, 0)} (i32.store ${last(64, 0)} (i32.const 0)) ${CONSUMED}`,
     ...malformed('0 bytes'),
   },
   {
     name: 'a record of 17 bytes',
-    bad: `${MESSAGE(64, 0)} (i32.store ${last(64, 0)} (i32.const 17)) ${CONSUMED}`,
+    bad: `${message(64, 0)} (i32.store ${last(64, 0)} (i32.const 17)) ${CONSUMED}`,
     ...malformed('17 bytes'),
   },
   {
     name: 'a record of 4 GiB',
-    bad: `${MESSAGE(64, 0)} (i32.store ${last(64, 0)} (i32.const -8)) ${CONSUMED}`,
+    bad: `${message(64, 0)} (i32.store ${last(64, 0)} (i32.const -8)) ${CONSUMED}`,
     ...malformed('4294967288 bytes'),
   },
   {
     name: 'a record of an address that is no slot',
-    bad: `${MESSAGE(64, 0)} (i32.store ${last(64, 4)} (i32.const -64)) ${CONSUMED}`,
+    bad: `${message(64, 0)} (i32.store ${last(64, 4)} (i32.const -64)) ${CONSUMED}`,
     ...malformed('of 4294967232, which is no slot'),
   },
   {
     name: 'a record of the middle of a slot',
-    bad: `${MESSAGE(64, 0)} (i32.store ${last(64, 4)} (i32.add (i32.const 8) (call $slot (local.get $i)))) ${CONSUMED}`,
+    bad: `${message(64, 0)} (i32.store ${last(64, 4)} (i32.add (i32.const 8) (call $slot (local.get $i)))) ${CONSUMED}`,
     ...malformed('of'),
   },
   {
@@ -149,33 +150,33 @@ const FAILING: readonly Failing[] = [
   },
   {
     name: 'a message of type 0',
-    bad: `${MESSAGE(64, 0)} (i32.store16 ${last(64, 8)} (i32.const 0)) ${CONSUMED}`,
+    bad: `${message(64, 0)} (i32.store16 ${last(64, 8)} (i32.const 0)) ${CONSUMED}`,
     ...malformed('its fields do not fit'),
   },
   {
     name: 'a protocol the manifest has not',
-    bad: `${MESSAGE(64, 0)} (i32.store8 ${last(64, 58)} (i32.const 255)) ${CONSUMED}`,
+    bad: `${message(64, 0)} (i32.store8 ${last(64, 58)} (i32.const 255)) ${CONSUMED}`,
     ...malformed('its fields do not fit'),
   },
   {
     name: '65,535 attributes where there are none',
-    bad: `${MESSAGE(64, 65_535)} ${CONSUMED}`,
+    bad: `${message(64, 65_535)} ${CONSUMED}`,
     ...malformed('its fields do not fit'),
   },
-  { name: '257 attributes', bad: `${MESSAGE(64 + 260 * 4, 257)} ${CONSUMED}`, ...malformed('its fields do not fit') },
+  { name: '257 attributes', bad: `${message(64 + 260 * 4, 257)} ${CONSUMED}`, ...malformed('its fields do not fit') },
   {
     name: 'a string that runs over the end of its message',
-    bad: `${MESSAGE(72, 1)} (i32.store ${last(72, 64)} (i32.const 0xffff0001)) ${CONSUMED}`,
+    bad: `${message(72, 1)} (i32.store ${last(72, 64)} (i32.const 0xffff0001)) ${CONSUMED}`,
     ...malformed('its fields do not fit'),
   },
   {
     name: 'a string that begins in its message and ends 4 GiB further',
-    bad: `${MESSAGE(72, 2)} (i32.store ${last(72, 64)} (i32.const 1)) (i32.store ${last(72, 68)} (i32.const -65535)) ${CONSUMED}`,
+    bad: `${message(72, 2)} (i32.store ${last(72, 64)} (i32.const 1)) (i32.store ${last(72, 68)} (i32.const -65535)) ${CONSUMED}`,
     ...malformed('its fields do not fit'),
   },
   {
     name: 'a message of 8 KiB and more',
-    bad: `${MESSAGE(64 + 8200, 0)} ${CONSUMED}`,
+    bad: `${message(64 + 8200, 0)} ${CONSUMED}`,
     ...malformed('its fields do not fit'),
   },
   {
@@ -209,7 +210,7 @@ const FAILING: readonly Failing[] = [
     ...output('run returned 4294967295'),
   },
   { name: 'no progress', bad: '(i32.const 0)', ...output('run makes no progress') },
-  { name: 'messages without progress', bad: `${MESSAGE(64, 0)} (i32.const 0)`, ...output('run makes no progress') },
+  { name: 'messages without progress', bad: `${message(64, 0)} (i32.const 0)`, ...output('run makes no progress') },
   {
     name: 'SHRINK for ever',
     bad: '(call $hint (local.get $i) (i32.const 18) (i32.const 0)) (i32.const 0)',
@@ -262,6 +263,13 @@ const FAILING: readonly Failing[] = [
   {
     name: 'a MiB of hints for each run, without progress',
     bad: `(if (i32.eqz (global.get $count)) (then (global.set $count (i32.const 1)) ${times(65_000, '(call $hint (local.get $i) (i32.const 16) (i32.const 0))')})) (global.set $at (i32.add (global.get $out) (i32.const 1040000))) (i32.const 0)`,
+    manifest: GREEDY,
+    ...output('more output than its input accounts for'),
+  },
+  {
+    name: 'the longest messages, written once and put out again and again',
+    bad: `(if (i32.eqz (global.get $count)) (then (global.set $count (i32.const 1)) ${times(120, message(8256, 0))}))
+      (global.set $at (i32.add (global.get $out) (i32.const ${120 * 8256}))) (i32.const 0)`,
     manifest: GREEDY,
     ...output('more output than its input accounts for'),
   },

@@ -65,7 +65,7 @@ test('what cannot be tried says why', async () => {
   const file = join(temporaryFolder(), 'broken.wasm');
   save(file, Buffer.from('not a module'));
   const broken = await runModule('try', file, CAPTURE);
-  expect(broken).toMatchObject({ code: 1, stderr: expect.stringMatching(/not a valid module|truncated/) });
+  expect(broken).toMatchObject({ code: 1, stderr: expect.stringMatching(/not a WebAssembly binary/) });
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)('--watch: again at every save, past mistakes, until %s', async (signal) => {
@@ -75,7 +75,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('--watch: again at every save, past mi
   const logged = watchLog(child);
   expect(await logged(/waiting for changes/)).toMatch(/redis .* spans/);
   save(file, Buffer.from('half a module'));
-  expect(await logged(/waiting for changes/)).toMatch(/not a valid module|truncated/);
+  expect(await logged(/waiting for changes/)).toMatch(/not a WebAssembly binary/);
   save(file, makeModule('redis', '9.8.7'));
   expect(await logged(/waiting for changes/)).toMatch(/redis 9\.8\.7: \d\d of/);
   child.kill(signal);

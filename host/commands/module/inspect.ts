@@ -42,7 +42,9 @@ async function findModule(module: string): Promise<string> {
   const { shippedModuleFolder } = await import('../../wasm/load.ts');
   const shipped = join(shippedModuleFolder(), `${module}.wasm`);
   if (/^[a-z0-9-]+$/.test(module) && existsSync(shipped)) return shipped;
-  throw new Error(`${module}: neither a file nor the name of a module that ships with Spanwire`);
+  throw new Error(
+    `${module}: neither a file nor the name of a module that ships with Spanwire (of a parser folder: build it first)`,
+  );
 }
 
 function render({ file, bytes, sha256, signature, exports, cases, manifest }: ModuleFacts): string {

@@ -51,7 +51,8 @@ async function runOnce(target: Target, capture: string, format: SpanFormat): Pro
   const { admitModule } = await import('../../wasm/admit.ts');
   const { rehearse } = await import('../../modules/trial/rehearsal.ts');
   const start = performance.now();
-  const module = admitModule(await readTarget(target));
+  const bytes = await readTarget(target);
+  const module = named(target.given, () => admitModule(bytes));
   const result = await rehearse(module, capture, format, print);
   const { name, version } = module.manifest;
   await print(summary(`${name} ${version}`, result, performance.now() - start), process.stderr);
@@ -63,7 +64,16 @@ async function attempt(target: Target, capture: string, format: SpanFormat): Pro
   try {
     await runOnce(target, capture, format);
   } catch (error) {
-    process.stderr.write(`${target.given}: ${(error as Error).message}\n`);
+    process.stderr.write(`${(error as Error).message}\n`);
+  }
+}
+
+/** What is wrong with the module is said with its name. */
+function named<T>(given: string, attempt: () => T): T {
+  try {
+    return attempt();
+  } catch (error) {
+    throw new Error(`${given}: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -16,8 +16,12 @@ const ARITY_MAX = 32;
 /** Of all functions together; the engine has a limit of 50,000 for each. */
 const LOCALS_MAX = 1_000_000;
 
+/** "\0asm", with which every binary begins. */
+const MAGIC = [0x00, 0x61, 0x73, 0x6d];
+
 /** Throws RefusedError. */
 export function checkCost(bytes: Uint8Array): void {
+  if (MAGIC.some((byte, at) => bytes[at] !== byte)) throw new RefusedError('is not a WebAssembly binary');
   if (bytes.length > MODULE_MAX_BYTES) {
     throw new RefusedError(`is ${bytes.length} bytes long, at most ${MODULE_MAX_BYTES} are allowed`);
   }
