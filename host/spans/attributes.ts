@@ -28,7 +28,7 @@ export function decodeAttributes(
     const id = head & 0xffff;
     const field = protocol.attributes[id];
     if (field !== undefined) {
-      if (id === protocol.tracestateId) traceState = text(words, word + 1, length);
+      if (id === protocol.tracestateId) traceState = text(words, word + 1, Math.min(length, STRING_MAX));
       else if (field.reported) {
         const value = decodeValue(field, words, word + 1, length);
         if (value !== undefined) into[field.name] = value;

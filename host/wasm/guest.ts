@@ -5,18 +5,12 @@
 import * as abi from '../../parsers/sdk/abi.ts';
 import type { ParserModule } from './admit.ts';
 import { INPUT_BYTES } from './arena.ts';
+import { allowance, kibOf, OTHER_CALL_KIB } from './fuel.ts';
 import { GuestMemory } from './memory.ts';
 import { FUEL_EXPORT } from './rewrite/meter.ts';
 
 /** The output arena is as large as the manifest asks, within this. */
 const OUTPUT_BYTES_MAX = 1024 * 1024;
-/** The fuel of a call: for so many bytes more than were captured, and so many for each chunk. */
-const FUEL_BASE_BYTES = 16_384;
-const FUEL_CHUNK_BYTES = 256;
-const FUEL_SHORT_CALL_KIB = 64;
-/** Some 0.3 s. Only a full input arena grants as much; an endless loop on little input ends within milliseconds. */
-const FUEL_MAX = 1_000_000_000;
-
 interface Exports {
   readonly memory: WebAssembly.Memory;
   /** Absent in a module that is not metered: our own, in a bench. */
@@ -78,11 +72,11 @@ export class Guest {
 
   /** The budget of a run or identify over so much input. */
   refuel(capturedBytes: number, chunks: number): void {
-    this.#setFuel((capturedBytes + chunks * FUEL_CHUNK_BYTES + FUEL_BASE_BYTES) / 1024);
+    this.#setFuel(kibOf(capturedBytes, chunks));
   }
 
   refuelShortCall(): void {
-    this.#setFuel(FUEL_SHORT_CALL_KIB);
+    this.#setFuel(OTHER_CALL_KIB);
   }
 
   /** What a call threw, in words. */
@@ -94,7 +88,7 @@ export class Guest {
 
   #setFuel(kib: number): void {
     const fuel = this.exports[FUEL_EXPORT];
-    if (fuel !== undefined) fuel.value = Math.min(Math.ceil(this.#fuelPerKiB * kib), FUEL_MAX);
+    if (fuel !== undefined) fuel.value = allowance(this.#fuelPerKiB, kib);
   }
 
   #word(field: number): number {

@@ -5,10 +5,9 @@
 import { parseCases } from '../../modules/trial/cases.ts';
 import { CASES_SECTION, MANIFEST_SECTION, parseManifest, readManifest } from '../../wasm/manifest.ts';
 import { RefusedError } from '../../wasm/refusal.ts';
-import { appendCustomSection } from '../../wasm/sections.ts';
-
-const PREAMBLE = 8;
-const CUSTOM = 0;
+import { encodeName } from '../../wasm/rewrite/encode.ts';
+import { CUSTOM } from '../../wasm/rewrite/opcodes.ts';
+import { appendCustomSection, PREAMBLE, readSections } from '../../wasm/sections.ts';
 
 /** The module with this manifest and these cases (none when empty) instead of what it had. Throws RefusedError. */
 export function packModule(wasm: Uint8Array, manifestText: string, casesText: string): Uint8Array<ArrayBuffer> {
@@ -34,31 +33,14 @@ function checkCases(text: string): void {
 
 function withoutOurSections(wasm: Uint8Array): Uint8Array {
   if (!WebAssembly.validate(new Uint8Array(wasm))) throw new RefusedError('not a valid module');
-  const kept: Uint8Array[] = [wasm.subarray(0, PREAMBLE)];
-  for (let at = PREAMBLE; at < wasm.length; ) {
-    const [size, body] = readLeb128(wasm, at + 1);
-    if (wasm[at] !== CUSTOM || !isOurs(nameAt(wasm, body))) kept.push(wasm.subarray(at, body + size));
-    at = body + size;
-  }
-  return Buffer.concat(kept);
+  const kept = readSections(wasm).filter(({ id, start, end }) => id !== CUSTOM || !isOurs(wasm.subarray(start, end)));
+  return Buffer.concat([wasm.subarray(0, PREAMBLE), ...kept.map(({ head, end }) => wasm.subarray(head, end))]);
 }
 
-function isOurs(name: string): boolean {
-  return name === MANIFEST_SECTION || name === CASES_SECTION;
-}
-
-function nameAt(wasm: Uint8Array, at: number): string {
-  const [length, from] = readLeb128(wasm, at);
-  return new TextDecoder().decode(wasm.subarray(from, from + length));
-}
-
-/** Of a valid module: it ends, and within five bytes. */
-function readLeb128(bytes: Uint8Array, from: number): [value: number, next: number] {
-  let value = 0;
-  let at = from;
-  for (let factor = 1; ; factor *= 128) {
-    const byte = bytes[at++]!;
-    value += (byte & 0x7f) * factor;
-    if (byte < 0x80) return [value, at];
-  }
+/** Whether the content of a custom section begins with one of our names. */
+function isOurs(content: Uint8Array): boolean {
+  return [MANIFEST_SECTION, CASES_SECTION].some((name) => {
+    const label = encodeName(name);
+    return label.every((byte, at) => content[at] === byte);
+  });
 }

@@ -4,8 +4,9 @@
  */
 import * as abi from '../../../parsers/sdk/abi.ts';
 import type { ParserModule } from '../../wasm/admit.ts';
+import { allowance, kibOf, OTHER_CALL_KIB } from '../../wasm/fuel.ts';
+import { FUEL_EXPORT } from '../../wasm/rewrite/meter.ts';
 import { OutputError } from './decode.ts';
-import { allowance, FUEL_EXPORT, kibOf, OTHER_CALL_KIB } from './fuel.ts';
 
 /** What the trial needs of a module. */
 export type Subject = Pick<ParserModule, 'manifest' | 'module'>;

@@ -3,16 +3,13 @@
  * measure of how linear it is: the allowance grows with the input, and so may the work.
  */
 
-/** Name of the global that the rewriter adds: what is left of the budget, negative when it is used up. */
-export { FUEL_EXPORT } from '../../wasm/rewrite/meter.ts';
-
 /** What a chunk counts for beside its bytes, and what a call counts for beside its chunks. */
 const CHUNK_BYTES = 256;
 const CALL_BYTES = 16_384;
 /** KiB that stand for a call of open, close, layout or migrate. */
 export const OTHER_CALL_KIB = 64;
-/** The global is an i32. */
-const FUEL_MAX = 0x7fff_ffff;
+/** Some 0.3 s. Only a full input arena grants as much; an endless loop on little input ends within milliseconds. */
+const FUEL_MAX = 1_000_000_000;
 
 /** The KiB that a call of run or identify is paid for. */
 export function kibOf(capturedBytes: number, chunks: number): number {
