@@ -4,8 +4,8 @@
  * runs code of the module in its sandbox. A file that is not trusted is not even parsed.
  */
 import { basename } from 'node:path';
+import { compare } from 'semver';
 import { admitModule, digestOf, type ParserModule } from '../wasm/admit.ts';
-import { compareVersions } from './semver.ts';
 import { judgeOrigin, judgeVersion, type Trust, type TrustRules } from './trust.ts';
 import { type FileChange, MODULE_EXTENSION } from './watch.ts';
 
@@ -91,11 +91,7 @@ function withReason(candidate: Candidate, reason: string | undefined): Candidate
 
 /** Positive when `a` is to be preferred: higher version, later folder, later name; what ships with the agent last. */
 export function compareCandidates(a: Candidate, b: Candidate): number {
-  return (
-    compareVersions(a.version, b.version) ||
-    a.rank - b.rank ||
-    Number(a.origin > b.origin) - Number(a.origin < b.origin)
-  );
+  return compare(a.version, b.version) || a.rank - b.rank || Number(a.origin > b.origin) - Number(a.origin < b.origin);
 }
 
 export function bestOf(candidates: readonly Admitted[]): Admitted | undefined {

@@ -8,7 +8,7 @@
  * https://jedisct1.github.io/minisign/#secret-key-format
  */
 import { createHash, createPrivateKey, createPublicKey, randomBytes, scryptSync, sign } from 'node:crypto';
-import { blake2b256 } from './blake2b.ts';
+import { blake2b } from '@noble/hashes/blake2.js';
 import { decodeBase64, keyIdOf, LEGACY, PREHASHED, SIGNATURE_FILE_MAX_BYTES, TRUSTED, UNTRUSTED } from './minisign.ts';
 
 const SCRYPT = 'Sc';
@@ -111,7 +111,7 @@ function publicOf(seed: Uint8Array): Buffer {
 }
 
 function checksumOf(bytes: Uint8Array): Buffer {
-  return blake2b256(Buffer.concat([Buffer.from(LEGACY), bytes]));
+  return Buffer.from(blake2b(Buffer.concat([Buffer.from(LEGACY), bytes]), { dkLen: 32 }));
 }
 
 /** Encrypts or decrypts in place. */

@@ -6,9 +6,9 @@
  * The rule: the digest and the signature are checked before anything else reads the bytes.
  */
 import { readFileSync } from 'node:fs';
+import { compare, valid } from 'semver';
 import { digestOf } from '../wasm/admit.ts';
 import { type PublicKey, parsePublicKey, SignatureError, verifySignature } from './minisign.ts';
-import { compareVersions, isVersion } from './semver.ts';
 
 export const TRUST_POLICIES = ['enforce', 'warn', 'off'] as const;
 export type TrustPolicy = (typeof TRUST_POLICIES)[number];
@@ -53,7 +53,7 @@ export function judgeOrigin(
 /** Why the version is too old, or undefined when it is not. */
 export function judgeVersion({ policy, minimum }: TrustRules, name: string, version: string): string | undefined {
   const lowest = minimum.get(name);
-  if (policy === 'off' || lowest === undefined || compareVersions(version, lowest) >= 0) return undefined;
+  if (policy === 'off' || lowest === undefined || compare(version, lowest) >= 0) return undefined;
   return `version ${version} is older than ${lowest}, the lowest allowed: lower --module-minimum ${name}@${lowest}`;
 }
 
@@ -91,7 +91,7 @@ export function readMinimums(list: readonly string[]): Map<string, string> {
   return new Map(
     list.map((one) => {
       const [, name, version] = /^([a-z][a-z0-9-]*)@(.+)$/.exec(one) ?? [];
-      if (name === undefined || version === undefined || !isVersion(version)) {
+      if (name === undefined || version === undefined || valid(version) === null) {
         throw new Error(`"${one}" is not a module name and its lowest version, such as redis@1.2.0`);
       }
       return [name, version];

@@ -2,8 +2,8 @@
  * Attributes that one message teaches and later ones refer to (docs/abi.md, "Definitions"): by connection and key, the
  * attribute words in a slab of their own, because definitions stay far longer than messages.
  *
- * The rule: what a connection defines costs that connection only. Its oldest definitions go when it exceeds its bytes,
- * or when all connections together have filled the slab.
+ * The rule: what a connection defines costs that connection only. Its oldest definitions go when it exceeds its bytes, or
+ * its share of the slab (slab.ts): beyond half full FLOOR_WORDS, and ever less from there on, but one definition always.
  */
 import {
   ATTRIBUTE_VALUE,
@@ -18,10 +18,12 @@ import { C, type Counters } from '../self/counters.ts';
 import { KeyTable } from './key-table.ts';
 import { Lists } from './lists.ts';
 import { grown } from './messages.ts';
-import { Slab } from './slab.ts';
+import { blockWords, Slab, share } from './slab.ts';
 
 const FIRST_DEFINITIONS = 256;
 const SLAB_BYTES_MAX = 64 * 1024 * 1024;
+/** What a connection may hold while half of the slab is free: the longest definition, or 32 short ones. */
+const FLOOR_WORDS = (8 * 1024) >>> 2;
 /** What a definition costs at least: those without attributes are bounded, too. */
 const CHARGE_MIN = 8;
 const KEY_LENGTH = 8;
@@ -44,8 +46,9 @@ export class Definitions {
   #at = new Uint32Array(FIRST_DEFINITIONS);
   #words = new Uint32Array(FIRST_DEFINITIONS);
   #attributes = new Uint16Array(FIRST_DEFINITIONS);
-  /** By connection: attribute bytes of its definitions. */
+  /** By connection: attribute bytes of its definitions, and the words of the slab that they take up. */
   #bytes = new Uint32Array(0);
+  #held = new Uint32Array(0);
   #top = 0;
 
   constructor(counters: Counters, slabBytes = SLAB_BYTES_MAX) {
@@ -134,7 +137,7 @@ export class Definitions {
 
   #keep(connection: number, keyLow: number, keyHigh: number): void {
     const words = this.mergedWords;
-    while (this.#bytes[connection]! + charge(words) > DEFINITIONS_MAX && this.#evictOldest(connection));
+    while (!this.#hasRoom(connection, words) && this.#evictOldest(connection));
     let block = this.#slab.take(words);
     while (block < 0 && this.#evictOldest(connection)) block = this.#slab.take(words);
     if (block < 0) {
@@ -149,8 +152,15 @@ export class Definitions {
     this.#words[number] = words;
     this.#attributes[number] = this.mergedAttributes;
     this.#bytes[connection]! += charge(words);
+    this.#held[connection]! += blockWords(words);
     this.#table.put(connection, keyLow, keyHigh, number);
     this.#lists.append(connection + 1, number);
+  }
+
+  #hasRoom(connection: number, words: number): boolean {
+    const { freeWords, limit } = this.#slab;
+    if (this.#bytes[connection]! + charge(words) > DEFINITIONS_MAX) return false;
+    return this.#held[connection]! + blockWords(words) <= share(freeWords, limit, FLOOR_WORDS);
   }
 
   #evictOldest(connection: number): boolean {
@@ -163,8 +173,9 @@ export class Definitions {
 
   #remove(connection: number, number: number): void {
     const words = this.#words[number]!;
-    this.#slab.give(this.#at[number]!, words);
+    this.#slab.give(this.#at[number]!);
     this.#bytes[connection]! -= charge(words);
+    this.#held[connection]! -= blockWords(words);
     this.#table.remove(connection, this.#keyLow[number]!, this.#keyHigh[number]!);
     this.#lists.remove(connection + 1, number);
     this.#lists.append(FREE, number);
@@ -182,7 +193,9 @@ export class Definitions {
 
   #reserve(connection: number): void {
     if (connection < this.#bytes.length) return;
-    this.#bytes = grown(this.#bytes, Math.max(connection + 1, this.#bytes.length * 2, FIRST_DEFINITIONS));
+    const size = Math.max(connection + 1, this.#bytes.length * 2, FIRST_DEFINITIONS);
+    this.#bytes = grown(this.#bytes, size);
+    this.#held = grown(this.#held, size);
   }
 
   #grow(): void {

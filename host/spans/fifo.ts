@@ -60,9 +60,15 @@ export class FifoPairing {
     this.#trust[connection] = inSync ? SYNCED : TRIAL;
   }
 
-  /** True when no more messages may wait. */
+  /** True when no more messages may wait: too many do, or the connection holds its share of what there is for all. */
   isFull(connection: number): boolean {
-    return this.#waiting[connection]! >= WAITING_MAX;
+    return this.#waiting[connection]! >= WAITING_MAX || !this.#messages.hasShare(connection);
+  }
+
+  /** True when a response would not wait, but pair and be gone. */
+  isAwaited(connection: number): boolean {
+    const isIdle = this.#waiting[connection] === 0 || this.#side[connection] === RESPONSES_WAIT;
+    return !isIdle && this.#trust[connection] !== TRIAL;
   }
 
   /** Nothing seen before pairs with anything after. */

@@ -8,8 +8,9 @@
  * lend its request to the answer of another. In doubt are connections joined in mid-stream, desynchronised or robbed of
  * a message, and those where a message missed its partner, for a minute each: longer than clients wait for answers.
  *
- * Keys that never match cost their own connection WAITING_MAX messages, and all together half of what Messages holds:
- * the oldest go first.
+ * Keys that never match cost their own connection: the oldest go when more than WAITING_MAX wait, or the connection
+ * holds its share of what there is for all (messages.ts). That all together leave an eighth of it to those that do not
+ * pair by key takes thousands of such connections; then the oldest of all go.
  */
 import { C, type Counters } from '../self/counters.ts';
 import { KeyTable } from './key-table.ts';
@@ -21,6 +22,8 @@ import { blockWords } from './slab.ts';
 /** A response that waits this long for its request was nobody's. */
 const EARLY_MS = 1000;
 const DOUBT_MS = 60_000;
+/** The part of all messages that may wait for keys. */
+const OF_ALL_MAX = 7 / 8;
 
 /** Lists by age, over all connections. */
 const REQUESTS = 0;
@@ -35,7 +38,6 @@ export class KeyedPairing {
   readonly #byConnection = new Lists();
   readonly #byAge = new Lists();
   /** By message that waits. */
-  #connection = new Uint32Array(0);
   #keyLow = new Uint32Array(0);
   #keyHigh = new Uint32Array(0);
   #side = new Uint8Array(0);
@@ -113,13 +115,12 @@ export class KeyedPairing {
       const m = this.#byAge.first(EARLY_RESPONSES);
       if (m < 0 || nowMs - this.#sinceMs[m]! < EARLY_MS) return;
       this.#forget(m);
-      this.#drop(this.#connection[m]!, m);
+      this.#drop(this.#messages.connection[m]!, m);
     }
   }
 
   #wait(connection: number, m: number, keyLow: number, keyHigh: number, side: number): void {
-    if (m >= this.#connection.length) this.#reserve();
-    this.#connection[m] = connection;
+    if (m >= this.#side.length) this.#reserve();
     this.#keyLow[m] = keyLow;
     this.#keyHigh[m] = keyHigh;
     this.#side[m] = side;
@@ -129,14 +130,23 @@ export class KeyedPairing {
     this.#byAge.append(side, m);
     this.#words += blockWords(this.#messages.attributesWords[m]!);
     this.#counters[C.messages_pending]! += 1;
-    if (this.#byConnection.length(connection) > WAITING_MAX) this.#evict(this.#byConnection.first(connection));
+    this.#makeRoom(connection, m);
     while (this.#isOverfull()) this.#evict(this.#oldest());
+  }
+
+  /** Gives up the oldest that wait on the connection, but for the newest. */
+  #makeRoom(connection: number, newest: number): void {
+    const isOver = () => this.#byConnection.length(connection) > WAITING_MAX || !this.#messages.hasShare(connection);
+    for (let m = this.#byConnection.first(connection); m !== newest && isOver(); ) {
+      this.#evict(m);
+      m = this.#byConnection.first(connection);
+    }
   }
 
   /** Takes a message out of everything it waits in; it stays the caller's. */
   #forget(m: number): void {
-    this.#table.remove(this.#connection[m]!, this.#keyLow[m]!, this.#keyHigh[m]!);
-    this.#byConnection.remove(this.#connection[m]!, m);
+    this.#table.remove(this.#messages.connection[m]!, this.#keyLow[m]!, this.#keyHigh[m]!);
+    this.#byConnection.remove(this.#messages.connection[m]!, m);
     this.#byAge.remove(this.#side[m]!, m);
     this.#words -= blockWords(this.#messages.attributesWords[m]!);
     this.#counters[C.messages_pending]! -= 1;
@@ -157,7 +167,7 @@ export class KeyedPairing {
   }
 
   #evict(m: number): void {
-    this.#doubtMs[this.#connection[m]!] = this.#nowMs;
+    this.#doubtMs[this.#messages.connection[m]!] = this.#nowMs;
     this.#counters[C.messages_dropped_overflow]! += 1;
     this.#forget(m);
     this.#messages.give(m);
@@ -177,7 +187,7 @@ export class KeyedPairing {
 
   #isOverfull(): boolean {
     const { limit, slab } = this.#messages;
-    return this.#table.size * 2 > limit || this.#words * 2 > slab.limit;
+    return this.#table.size > limit * OF_ALL_MAX || this.#words > slab.limit * OF_ALL_MAX;
   }
 
   /** Early responses have the least to lose. */
@@ -188,7 +198,6 @@ export class KeyedPairing {
 
   #reserve(): void {
     const size = this.#messages.next.length;
-    this.#connection = grown(this.#connection, size);
     this.#keyLow = grown(this.#keyLow, size);
     this.#keyHigh = grown(this.#keyHigh, size);
     this.#side = grown(this.#side, size);

@@ -3,6 +3,9 @@
  * `take` copies a message out of a parser's output arena (layout: parsers/sdk/abi.ts), with its references to
  * definitions replaced by what they refer to; `give` forgets it.
  * A message number is valid until it is given back; -1 means "none" everywhere.
+ *
+ * What a connection holds costs that connection: whoever keeps messages asks `hasShare` before, or gives up something of
+ * that connection after. The share is one of both, slab and numbers (slab.ts); a connection that holds nothing has one.
  */
 import {
   ATTRIBUTE_VALUE,
@@ -18,9 +21,12 @@ import {
   REFERENCE,
 } from '../../parsers/sdk/abi.ts';
 import type { Definitions } from './definitions.ts';
-import { Slab } from './slab.ts';
+import { blockWords, Slab, share } from './slab.ts';
 
 const FIRST_MESSAGES = 1024;
+/** What a connection may hold while half of all is free: a pipeline of ordinary messages, or eight of the longest. */
+const FLOOR_MESSAGES = 64;
+const FLOOR_WORDS = (64 * 1024) >>> 2;
 const TWO_32 = 0x1_0000_0000;
 
 export class Messages {
@@ -41,10 +47,14 @@ export class Messages {
   attributesAt = new Uint32Array(FIRST_MESSAGES);
   attributesWords = new Uint32Array(FIRST_MESSAGES);
   attributes = new Uint16Array(FIRST_MESSAGES);
+  connection = new Uint32Array(FIRST_MESSAGES);
   /** Messages in use. */
   used = 0;
   /** Most messages there may be. */
   readonly limit: number;
+  /** By connection: messages it holds, and words of the slab. */
+  #held = new Uint32Array(0);
+  #heldWords = new Uint32Array(0);
   #free = -1;
   #top = 0;
 
@@ -59,9 +69,9 @@ export class Messages {
     const from = word + (MESSAGE_SIZE >>> 2);
     const count = memory[word + (MESSAGE_ATTRIBUTES >>> 2)]! & 0xffff;
     const end = attributesEnd(memory, from, count);
-    if (end >= 0) return this.#keep(memory, word, memory, from, end - from);
+    if (end >= 0) return this.#keep(connection, memory, word, memory, from, end - from);
     definitions.merge(connection, memory, from, count);
-    const m = this.#keep(memory, word, definitions.merged, 0, definitions.mergedWords);
+    const m = this.#keep(connection, memory, word, definitions.merged, 0, definitions.mergedWords);
     if (m < 0) return -1;
     this.attributes[m] = definitions.mergedAttributes;
     if (definitions.isPartial) this.flags[m]! |= MESSAGE_PARTIAL;
@@ -69,10 +79,23 @@ export class Messages {
   }
 
   give(m: number): void {
-    this.slab.give(this.attributesAt[m]!, this.attributesWords[m]!);
+    const connection = this.connection[m]!;
+    this.slab.give(this.attributesAt[m]!);
+    this.#held[connection]! -= 1;
+    this.#heldWords[connection]! -= blockWords(this.attributesWords[m]!);
     this.next[m] = this.#free;
     this.#free = m;
     this.used--;
+  }
+
+  /** True when the connection holds less than it may. */
+  hasShare(connection: number): boolean {
+    if (connection >= this.#held.length || this.#held[connection] === 0) return true;
+    const { slab, limit } = this;
+    return (
+      this.#held[connection]! < share(limit - this.used, limit, FLOOR_MESSAGES) &&
+      this.#heldWords[connection]! < share(slab.freeWords, slab.limit, FLOOR_WORDS)
+    );
   }
 
   /** first timestamp of `a` minus last timestamp of `b`, ns. */
@@ -81,12 +104,19 @@ export class Messages {
   }
 
   /** A new message: header at `word` of `memory`, attributes from elsewhere. */
-  #keep(memory: Uint32Array, word: number, source: Uint32Array, from: number, words: number): number {
+  #keep(
+    connection: number,
+    memory: Uint32Array,
+    word: number,
+    source: Uint32Array,
+    from: number,
+    words: number,
+  ): number {
     const block = this.slab.take(words);
     if (block < 0) return -1;
     const m = this.#number();
     if (m < 0) {
-      this.slab.give(block, words);
+      this.slab.give(block);
       return -1;
     }
     this.#copyHeader(m, memory, word);
@@ -95,7 +125,15 @@ export class Messages {
     const target = this.slab.words;
     for (let i = 0; i < words; i++) target[block + i] = source[from + i]!;
     this.used++;
+    this.#charge(connection, m);
     return m;
+  }
+
+  #charge(connection: number, m: number): void {
+    if (connection >= this.#held.length) this.#reserve(connection);
+    this.connection[m] = connection;
+    this.#held[connection]! += 1;
+    this.#heldWords[connection]! += blockWords(this.attributesWords[m]!);
   }
 
   #copyHeader(m: number, memory: Uint32Array, word: number): void {
@@ -140,7 +178,14 @@ export class Messages {
     this.attributesAt = grown(this.attributesAt, size);
     this.attributesWords = grown(this.attributesWords, size);
     this.attributes = grown(this.attributes, size);
+    this.connection = grown(this.connection, size);
     return true;
+  }
+
+  #reserve(connection: number): void {
+    const size = Math.max(connection + 1, this.#held.length * 2, 256);
+    this.#held = grown(this.#held, size);
+    this.#heldWords = grown(this.#heldWords, size);
   }
 }
 

@@ -7,7 +7,7 @@
  *
  * References of messages are resolved on the way in, from the definitions of their connection (definitions.ts).
  */
-import { MESSAGE_KEY, MESSAGE_NO_RESPONSE, MESSAGE_PUSH, ONEWAY, REQUEST } from '../../parsers/sdk/abi.ts';
+import { MESSAGE_KEY, MESSAGE_NO_RESPONSE, MESSAGE_PUSH, ONEWAY, REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
 import { C, type Counters } from '../self/counters.ts';
 import type { Protocol } from '../wasm/manifest.ts';
 import { Definitions } from './definitions.ts';
@@ -61,8 +61,8 @@ export class Pairing {
       return;
     }
     const mode = this.#mode[connection]!;
-    const isFull = mode === FIFO && this.#fifo.isFull(connection);
-    const m = isFull ? -1 : this.#messages.take(memory, at, connection, this.#definitions);
+    const hasRoom = mode !== FIFO || this.#hasRoom(connection, type);
+    const m = hasRoom ? this.#messages.take(memory, at, connection, this.#definitions) : -1;
     if (m < 0) this.#lose(connection, memory, at);
     else if (type === ONEWAY || mode === NONE || (flags & MESSAGE_NO_RESPONSE) !== 0) this.#oneWay(connection, m);
     else if (mode === KEY) this.#byKey(connection, type, m, memory, (at + MESSAGE_KEY) >>> 2);
@@ -102,6 +102,11 @@ export class Pairing {
   /** Records were lost, of whatever connection: a response too many may be among them, and its absence proves nothing. */
   distrustSilence(): void {
     this.#fifo.distrustSilence();
+  }
+
+  /** A fifo may not lose its oldest message as the keyed do: what cannot wait is not taken. */
+  #hasRoom(connection: number, type: number): boolean {
+    return !this.#fifo.isFull(connection) || (type === RESPONSE && this.#fifo.isAwaited(connection));
   }
 
   #byKey(connection: number, type: number, m: number, memory: Uint32Array, key: number): void {

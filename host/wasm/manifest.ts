@@ -4,6 +4,7 @@
  * instantiated without any code of it running; everything it says later is still untrusted.
  * Prose: docs/abi.md. Binary format: https://webassembly.github.io/spec/core/binary/modules.html
  */
+import { valid } from 'semver';
 import { z } from 'zod';
 import { ABI_MAJOR, MESSAGE_MAX, SLOT_ALIGN, SLOT_HEADER } from '../../parsers/sdk/abi.ts';
 import { RefusedError } from './refusal.ts';
@@ -29,7 +30,10 @@ const attributeName = z
   .string()
   .regex(/^(?!constructor$)[a-z][a-z0-9_.-]{0,127}$/, 'must be a dotted lower-case OpenTelemetry name')
   .regex(/^(?!(spanwire|service|telemetry|process|host|container|k8s)\.)/, "is in a namespace that is the host's");
-const version = z.string().regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, 'must be a semantic version such as 1.0.0');
+const version = z
+  .string()
+  .max(64)
+  .refine((text) => valid(text) === text, 'must be a semantic version such as 1.0.0');
 const attributeType = z.enum(['string', 'int', 'double', 'boolean']);
 const status = z.int().min(1).max(0xffff_ffff);
 

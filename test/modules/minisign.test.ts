@@ -1,7 +1,5 @@
 /** Keys and signatures of host/modules: what holds, and that every change of a byte is found. */
-import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { blake2b256 } from '../../host/modules/blake2b.ts';
 import { parsePublicKey, SignatureError, verifySignature } from '../../host/modules/minisign.ts';
 import {
   createSecretKey,
@@ -146,22 +144,5 @@ describe('a secret key', () => {
     for (const wrong of ['', formatPublicKey(secret), signature, formatSecretKey(secret).slice(0, -8)]) {
       await expect(openSecretKey(wrong, nobody)).rejects.toThrow('is not a minisign secret key');
     }
-  });
-});
-
-describe('BLAKE2b-256', () => {
-  test('gives what the reference implementation gives', () => {
-    const vectors = [
-      ['', '0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8'],
-      ['abc', 'bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319'],
-      ['x'.repeat(128), '164ffb7089bae6f5a62fb0795e751dc9e88eac92e1a5b2fafe93a25abf2d9c3b'],
-    ] as const;
-    for (const [input, output] of vectors) expect(blake2b256(Buffer.from(input)).toString('hex')).toBe(output);
-  });
-
-  test('is not the beginning of BLAKE2b-512, and takes one block', () => {
-    const long = createHash('blake2b512').update('abc').digest('hex');
-    expect(long.startsWith(blake2b256(Buffer.from('abc')).toString('hex'))).toBe(false);
-    expect(() => blake2b256(new Uint8Array(129))).toThrow(RangeError);
   });
 });
