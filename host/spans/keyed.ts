@@ -136,11 +136,15 @@ export class KeyedPairing {
 
   /** Gives up the oldest that wait on the connection, but for the newest. */
   #makeRoom(connection: number, newest: number): void {
-    const isOver = () => this.#byConnection.length(connection) > WAITING_MAX || !this.#messages.hasShare(connection);
-    for (let m = this.#byConnection.first(connection); m !== newest && isOver(); ) {
+    let m = this.#byConnection.first(connection);
+    while (m !== newest && this.#holdsTooMuch(connection)) {
       this.#evict(m);
       m = this.#byConnection.first(connection);
     }
+  }
+
+  #holdsTooMuch(connection: number): boolean {
+    return this.#byConnection.length(connection) > WAITING_MAX || !this.#messages.hasShare(connection);
   }
 
   /** Takes a message out of everything it waits in; it stays the caller's. */

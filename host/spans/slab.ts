@@ -23,6 +23,8 @@ export class Slab {
   readonly limit: number;
   /** By block size: the first page with a free block. */
   readonly #roomy = new Uint32Array(CLASSES.length).fill(NONE);
+  /** And the last: it stays of its size when it is empty, because most likely that is wanted again. */
+  readonly #last = new Uint32Array(CLASSES.length).fill(NONE);
   /** By page: size of its blocks, how many are taken, the first that is free, where those begin that never were taken. */
   readonly #size: Uint8Array;
   readonly #taken: Uint8Array;
@@ -74,7 +76,7 @@ export class Slab {
     this.#free[page] = at;
     this.#taken[page] = taken - 1;
     this.#takenWords -= words;
-    if (taken === 1) this.#clear(page);
+    if (taken === 1 && this.#next[page] !== NONE) this.#clear(page);
   }
 
   /** A block of a page that has a free one. */
@@ -94,17 +96,29 @@ export class Slab {
 
   /** An empty page becomes one of blocks of that size. */
   #begin(size: number): number {
-    let page = this.#empty;
-    if (page !== NONE) this.#empty = this.#next[page]!;
-    else {
-      if ((this.#top + 1) * PAGE_WORDS > this.words.length && !this.#grow()) return NONE;
-      page = this.#top++;
-    }
+    const page = this.#page();
+    if (page === NONE) return NONE;
     this.#size[page] = size;
     this.#free[page] = NONE;
     this.#fresh[page] = page * PAGE_WORDS;
     this.#link(page);
     return page;
+  }
+
+  /** A page without a taken block: one that was cleared, a new one, or the last of another size. */
+  #page(): number {
+    const page = this.#empty;
+    if (page !== NONE) {
+      this.#empty = this.#next[page]!;
+      return page;
+    }
+    if ((this.#top + 1) * PAGE_WORDS <= this.words.length || this.#grow()) return this.#top++;
+    for (const last of this.#last) {
+      if (last === NONE || this.#taken[last] !== 0) continue;
+      this.#unlink(last);
+      return last;
+    }
+    return NONE;
   }
 
   /** A page of larger blocks, one of which is free. */
@@ -125,15 +139,18 @@ export class Slab {
     const first = this.#roomy[size]!;
     this.#next[page] = first;
     this.#previous[page] = NONE;
-    if (first !== NONE) this.#previous[first] = page;
+    if (first === NONE) this.#last[size] = page;
+    else this.#previous[first] = page;
     this.#roomy[size] = page;
   }
 
   #unlink(page: number): void {
     const next = this.#next[page]!;
     const previous = this.#previous[page]!;
-    if (next !== NONE) this.#previous[next] = previous;
-    if (previous === NONE) this.#roomy[this.#size[page]!] = next;
+    const size = this.#size[page]!;
+    if (next === NONE) this.#last[size] = previous;
+    else this.#previous[next] = previous;
+    if (previous === NONE) this.#roomy[size] = next;
     else this.#next[previous] = next;
   }
 

@@ -232,17 +232,39 @@ describe('Definitions', () => {
   test('of all connections are bounded: who defines gives up its own', () => {
     const counters = createCounters();
     const definitions = new Definitions(counters, 64 * 1024);
-    for (let key = 0; key < 63; key++) define(definitions, key, 1024);
-    define(definitions, 1, 1024, 1);
-    define(definitions, 2, 1024, 1);
-    expect([1, 2].map((key) => knows(definitions, key, 1))).toEqual([false, true]);
-    define(definitions, 1, 1024, 2);
-    expect(knows(definitions, 1, 2)).toBe(false);
+    for (let connection = 0; connection < 64; connection++) define(definitions, 1, 1024, connection);
+    define(definitions, 2, 1024, 0);
+    expect([1, 2].map((key) => knows(definitions, key, 0))).toEqual([false, true]);
+    define(definitions, 1, 1024, 64);
+    expect(knows(definitions, 1, 64)).toBe(false);
     expect(definitions.size).toBe(64);
     expect(sumCounters([counters]).definitions_dropped).toBe(2);
     definitions.forget(0);
-    define(definitions, 1, 1024, 2);
-    expect(knows(definitions, 1, 2)).toBe(true);
+    define(definitions, 1, 1024, 64);
+    expect(knows(definitions, 1, 64)).toBe(true);
+  });
+
+  test.each([
+    ['long', 2000, 40],
+    ['empty', 4, 600],
+  ])('%s ones of 1,000 greedy connections leave room for everybody’s', { timeout: 60_000 }, (_, bytes, count) => {
+    const counters = createCounters();
+    const definitions = new Definitions(counters);
+    for (let connection = 0; connection < 1000; connection++) {
+      for (let key = 0; key < count; key++) define(definitions, key, bytes, connection);
+    }
+    for (let connection = 1000; connection < 2000; connection++) {
+      for (let key = 0; key < 4; key++) define(definitions, key, 200, connection);
+    }
+    expect(sumCounters([counters]).definitions_dropped).toBeGreaterThan(0);
+    const unknown: number[] = [];
+    for (let connection = 0; connection < 2000; connection++) {
+      const newest = connection < 1000 ? [count - 1] : [0, 1, 2, 3];
+      if (!newest.every((key) => knows(definitions, key, connection))) unknown.push(connection);
+    }
+    expect(unknown).toEqual([]);
+    for (let connection = 0; connection < 2000; connection++) definitions.forget(connection);
+    expect(definitions.size).toBe(0);
   });
 
   test('are what a map would keep, whatever happens', () => {

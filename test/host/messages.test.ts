@@ -60,8 +60,8 @@ describe('Messages', () => {
   });
 
   test('refuses when there is no room for attributes, and forgets nothing of it', () => {
-    const messages = new Messages({ messages: 100, attributeBytes: 1024 });
-    const memory = messageMemory({ attributes: [{ id: 1, value: 'x'.repeat(900) }] });
+    const messages = new Messages({ messages: 100, attributeBytes: 8192 });
+    const memory = messageMemory({ attributes: [1, 2, 3].map((id) => ({ id, value: 'x'.repeat(2000) })) });
     const m = take(messages, memory);
     expect(take(messages, memory)).toBe(-1);
     expect(messages.used).toBe(1);

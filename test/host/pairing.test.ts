@@ -17,8 +17,8 @@ class Rig {
   readonly pairing: Pairing;
   #now = 0;
 
-  constructor({ inSync = true, limit = 1 << 16 } = {}) {
-    this.messages = new Messages({ messages: limit, attributeBytes: 1 << 24 });
+  constructor({ inSync = true, limit = 1 << 20 } = {}) {
+    this.messages = new Messages({ messages: limit, attributeBytes: 1 << 26 });
     this.pairing = new Pairing(this.messages, this.counters, (_, request, response) => {
       const { status } = this.messages;
       this.pairs.push([status[request]!, response < 0 ? -1 : status[response]!]);
@@ -139,6 +139,29 @@ describe('in sync', () => {
     expect(rig.count('messages_dropped_overflow')).toBe(1);
     expect(rig.count('messages_dropped_desync')).toBe(8192);
     rig.expectBalanced();
+  });
+
+  test('a connection holds its share of the attribute bytes; beyond it nothing waits any more', () => {
+    const rig = new Rig();
+    const attributes = [1, 2, 3, 4].map((id) => ({ id, value: 'x'.repeat(2000) }));
+    const most = (1 << 26) / 16 / 8192;
+    for (let id = 0; id < most; id++) rig.pairing.message(0, REQUEST, 0, messageMemory({ attributes }), 0);
+    expect(rig.count('messages_dropped_overflow')).toBe(1);
+    expect(rig.count('messages_dropped_desync')).toBeGreaterThan((most * 3) / 4);
+    rig.expectBalanced();
+  });
+
+  test('a response that ends what waits finds room where no request does', () => {
+    const rig = new Rig({ limit: 200 });
+    const ids = Array.from({ length: 60 }, (_, id) => id);
+    rig.ask(...ids);
+    rig.pairing.open(1, true);
+    for (let id = 0; id < 50; id++) rig.pairing.message(1, REQUEST, 0, messageMemory({ status: id }), 0);
+    expect(rig.messages.hasShare(0)).toBe(false);
+    rig.answer(...ids);
+    expect(rig.pairs).toHaveLength(60);
+    rig.pairing.close(1);
+    rig.close();
   });
 
   test('where no message can be kept, the loss is counted and nothing pairs across it', () => {
