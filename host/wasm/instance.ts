@@ -100,7 +100,7 @@ export class ParserInstance {
 
   /** A fresh slot for a connection, opened; 0 when the module's memory limit is reached or it failed. */
   open(connection: number, flags: number, consumer: OutputConsumer): number {
-    const slot = this.#allocate(0, connection, flags);
+    const slot = this.#slots.take(0, connection, flags);
     if (slot === 0) return 0;
     return this.#call(consumer, connection, () => this.#guest.exports.open(slot, flags)) ? slot : 0;
   }
@@ -197,18 +197,10 @@ export class ParserInstance {
    * `migrate` when the state version differs. False when that cannot be: the connection stays where it is.
    */
   takeOver(other: ParserInstance, connection: number): boolean {
-    const from = other.slotOf(connection);
-    const size = other.u32[(from + abi.SLOT_SIZE) >>> 2]!;
-    const sizeClass = this.manifest.slots.findIndex((one) => one >= size);
-    if (sizeClass < 0) return false;
-    const slot = this.#allocate(sizeClass, connection, other.u32[(from + abi.SLOT_OPEN_FLAGS) >>> 2]!);
+    const slot = this.#slots.copyFrom(other.#slots, connection);
     if (slot === 0) return false;
-    this.#guest.memory.u8.set(
-      other.#guest.memory.u8.subarray(from + abi.SLOT_OPEN_FLAGS, from + size),
-      slot + abi.SLOT_OPEN_FLAGS,
-    );
     if (this.manifest.stateVersion === other.manifest.stateVersion || this.#migrate(slot, other)) {
-      other.#slots.give(from);
+      other.#slots.give(other.slotOf(connection));
       return true;
     }
     this.#slots.give(slot);
@@ -236,16 +228,6 @@ export class ParserInstance {
     this.#arena = new InputArena(this.#guest.memory, this.#guest.input);
     this.#slots = new SlotAllocator(this.#guest.slots, this.manifest.slots, this.#guest.memory);
     this.#changes.length = 0;
-  }
-
-  #allocate(sizeClass: number, connection: number, flags: number): number {
-    const slot = this.#slots.take(sizeClass, connection);
-    if (slot === 0) return 0;
-    const size = this.manifest.slots[sizeClass]!;
-    this.u32.fill(0, slot >>> 2, (slot + size) >>> 2);
-    this.u32[(slot + abi.SLOT_SIZE) >>> 2] = size;
-    this.u32[(slot + abi.SLOT_OPEN_FLAGS) >>> 2] = flags;
-    return slot;
   }
 
   #runAll(consumer: OutputConsumer): void {
@@ -351,20 +333,11 @@ export class ParserInstance {
 
   /** Moves a slot to the next class or back to the first; a connection that cannot grow leaves the module. */
   #move(slot: number, connection: number, type: number, next: number, consumer: OutputConsumer): void {
-    const { slots } = this.manifest;
     const sizeClass = this.#slots.classOf(slot);
     const wanted = type === abi.GROW ? sizeClass + 1 : 0;
-    if (wanted === sizeClass) {
-      consumer.moved(type);
-      return;
-    }
-    const flags = this.u32[(slot + abi.SLOT_OPEN_FLAGS) >>> 2]!;
-    const target = wanted < slots.length ? this.#allocate(wanted, connection, flags) : 0;
+    const target = wanted === sizeClass ? slot : this.#slots.move(slot, connection, wanted);
     if (target !== 0) {
-      const keep = Math.min(slots[wanted]!, slots[sizeClass]!);
-      this.#guest.memory.u8.copyWithin(target + abi.SLOT_OPEN_FLAGS, slot + abi.SLOT_OPEN_FLAGS, slot + keep);
-      this.#arena.rename(slot, target, next);
-      this.#slots.give(slot);
+      if (target !== slot) this.#arena.rename(slot, target, next);
       consumer.moved(type);
     } else if (type === abi.GROW) {
       this.#arena.withdraw(slot, next);

@@ -3,7 +3,7 @@
  * memory, which grows by whole pages up to the module's limit. A slot is named by its address; a table by address
  * says whose it is, so that a module cannot speak for a connection it does not have.
  */
-import { SLOT_ALIGN } from '../../parsers/sdk/abi.ts';
+import { SLOT_ALIGN, SLOT_OPEN_FLAGS, SLOT_SIZE } from '../../parsers/sdk/abi.ts';
 import { grown } from '../spans/messages.ts';
 import type { GuestMemory } from './memory.ts';
 
@@ -32,14 +32,34 @@ export class SlotAllocator {
     this.#free = sizes.map(() => []);
   }
 
-  /** Address of a slot of that class, bound to the connection; 0 when memory is exhausted. May grow the memory. */
-  take(sizeClass: number, connection: number): number {
-    const slot = this.#free[sizeClass]!.pop() ?? this.#carve(this.#sizes[sizeClass]!);
+  /** Address of a zeroed slot of that class, bound to the connection; 0 when memory is exhausted. May grow the memory. */
+  take(sizeClass: number, connection: number, flags: number): number {
+    const size = this.#sizes[sizeClass]!;
+    const slot = this.#free[sizeClass]!.pop() ?? this.#carve(size);
     if (slot === 0) return 0;
     this.#class[this.#entry(slot)] = sizeClass;
     this.#bind(slot, connection);
     this.used++;
+    const { u32 } = this.#memory;
+    u32.fill(0, slot >>> 2, (slot + size) >>> 2);
+    u32[(slot + SLOT_SIZE) >>> 2] = size;
+    u32[(slot + SLOT_OPEN_FLAGS) >>> 2] = flags;
     return slot;
+  }
+
+  /** The connection's state in a slot of another class: as much of it as fits. 0 when there is none; nothing has changed then. */
+  move(slot: number, connection: number, sizeClass: number): number {
+    if (sizeClass >= this.#sizes.length) return 0;
+    const target = this.#copyIn(sizeClass, connection, this, slot);
+    if (target !== 0) this.give(slot);
+    return target;
+  }
+
+  /** A copy of the state that another allocator has of the connection, in the smallest class that holds it; 0 for none. */
+  copyFrom(other: SlotAllocator, connection: number): number {
+    const slot = other.slotOf(connection);
+    const sizeClass = this.#sizes.findIndex((size) => size >= other.sizeOf(slot));
+    return sizeClass < 0 ? 0 : this.#copyIn(sizeClass, connection, other, slot);
   }
 
   give(slot: number): void {
@@ -49,6 +69,14 @@ export class SlotAllocator {
     this.#owner[entry] = 0;
     this.#free[this.#class[entry]!]!.push(slot);
     this.used--;
+  }
+
+  #copyIn(sizeClass: number, connection: number, from: SlotAllocator, slot: number): number {
+    const target = this.take(sizeClass, connection, from.#memory.u32[(slot + SLOT_OPEN_FLAGS) >>> 2]!);
+    if (target === 0) return 0;
+    const end = slot + Math.min(this.#sizes[sizeClass]!, from.sizeOf(slot));
+    this.#memory.u8.set(from.#memory.u8.subarray(slot + SLOT_OPEN_FLAGS, end), target + SLOT_OPEN_FLAGS);
+    return target;
   }
 
   #bind(slot: number, connection: number): void {
@@ -66,6 +94,10 @@ export class SlotAllocator {
 
   classOf(slot: number): number {
     return this.#class[this.#entry(slot)]!;
+  }
+
+  sizeOf(slot: number): number {
+    return this.#sizes[this.classOf(slot)]!;
   }
 
   /** The connection that owns the slot at this address, or -1 for an address that is no slot in use. */
