@@ -26,10 +26,19 @@ const FULL_STOP: u8 = 0x2e;
 
 /** Whether the bytes name a command, in whatever case. */
 export function isKnown(text: usize, length: u32): bool {
-  if (isListed(text, length, A_TO_F) || isListed(text, length, G_TO_H) || isListed(text, length, I_TO_O)) return true;
-  if (isListed(text, length, P_TO_R) || isListed(text, length, S_TO_T) || isListed(text, length, U_TO_Z)) return true;
+  if (length == 0) return false;
+  if (isListed(text, length, listOf(toUpper(load<u8>(text))))) return true;
   const module = lengthOfModule(text, length);
   return module > 0 && isListed(text, module, MODULES);
+}
+
+/** The list with the names that begin with this letter. */
+function listOf(letter: u32): string {
+  if (letter <= 0x46) return A_TO_F;
+  if (letter <= 0x48) return G_TO_H;
+  if (letter <= 0x4f) return I_TO_O;
+  if (letter <= 0x52) return P_TO_R;
+  return letter <= 0x54 ? S_TO_T : U_TO_Z;
 }
 
 /** Bytes before the full stop; 0 when there is none early enough. */
