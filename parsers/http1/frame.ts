@@ -13,10 +13,11 @@ import { EOF, MESSAGE_PARTIAL, SHRINK } from '../sdk/abi';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom, hint } from '../sdk/output';
 import { body, chunkEnd, chunkExtension, chunkSize, isBody, passBody, peek, trailers, untilClose } from './body';
-import { finishAt, keepMessage } from './finish';
+import { finish, finishAt, keepMessage } from './finish';
 import { readFields, readStart } from './lines';
 import { LOST_BYTES, lost, search } from './resync';
 import {
+  AFTER_CR,
   BODY,
   CHUNK_BODY,
   CHUNK_END,
@@ -32,6 +33,10 @@ import {
   UNTIL_CLOSE,
 } from './state';
 import { Work } from './work';
+
+/** CR LF, and "0" CR LF CR LF. */
+const LINE_END: u64 = 2;
+const LAST_CHUNK: u64 = 5;
 
 /** Messages in a row that the smallest slot would have held before it is asked for again. */
 const SMALL_ENOUGH: u8 = 16;
@@ -125,7 +130,10 @@ function overGap(): void {
     work.message.bodyBytes += work.missing;
     work.message.last = work.now;
   } else if ((side.state == BODY || side.state == CHUNK_BODY) && !side.is(MAYBE_BODYLESS)) {
-    if (bodyOverGap() > 0) lost(LOST_BYTES);
+    const behind = bodyOverGap();
+    if (behind > 0 && !chunkEndOverGap(behind)) lost(LOST_BYTES);
+  } else if (side.state == CHUNK_END && chunkEndOverGap(work.missing)) {
+    // Nothing is lost but the bytes themselves.
   } else if (side.state == SEARCHING) side.drop(SEARCHING);
   else if (side.state < SEARCHING) lost(LOST_BYTES);
   work.missing = 0;
@@ -139,6 +147,22 @@ function bodyOverGap(): u64 {
   work.message.bytes += bytes;
   passBody(bytes);
   return work.missing - bytes;
+}
+
+/**
+ * A large chunk written by one call is captured in part, and what is missing ends with the call: behind the chunk's data
+ * its CR LF, or that and the last chunk. Both are of a known length; the message says that it is not all seen.
+ */
+function chunkEndOverGap(bytes: u64): bool {
+  const work = Work.current;
+  const side = work.side;
+  if (side.state != CHUNK_END || side.is(AFTER_CR) || (bytes != LINE_END && bytes != LINE_END + LAST_CHUNK))
+    return false;
+  work.message.bytes += bytes;
+  work.message.flag(MESSAGE_PARTIAL);
+  if (bytes == LINE_END) side.state = CHUNK_SIZE_LINE;
+  else finish(START);
+  return true;
 }
 
 /** The direction ends: a body that lasts until then is complete, if the end was an orderly one. */
