@@ -4,7 +4,7 @@
  *
  *     b h i l u     1, 2, 4, 8, 16 bytes                 [ … ]    array of structs, with tagged fields if flexible
  *     s y r         string, bytes, record batches        ( … )    array of single fields
- *     3+x 0-7x      field or array x, in versions        { … }    struct, with tagged fields if flexible
+ *     3+x 0-7x      field or array x, in versions        { … }    struct, with tagged fields if flexible; ?{ … } may be null
  *
  * Capital letters are fields that are reported:
  *
@@ -119,13 +119,13 @@ const responses: StaticArray<string> = [
   '1+i7+E7+i[0-12T13+U[PEl4+l5+l4+[ll]11+ir]]', // 1 Fetch
   '2+i[s[iE0-0(l)1+l1+l4+i]]', // 2 ListOffsets
   '3+i[isi1+s]2+s1+i[EN10+D1+b[Eii7+i(i)(i)5+(i)]8+i]8-10i13+E', // 3 Metadata
-  'E0-4[siE]5+[u[siE]]', // 4 LeaderAndIsr
+  'E0-4[siE]5+[u[iE]]', // 4 LeaderAndIsr
   'E[siE]', // 5 StopReplica
   'E', // 6 UpdateMetadata
   'E', // 7 ControlledShutdown
   '3+i[0-9s10+u[iE]]', // 8 OffsetCommit
   '3+i0-7[s[il5-7isE]]2-7E8+[s[8-9s10+u[ilisE]]E]', // 9 OffsetFetch
-  '1+i0-3E4+[sisiE]', // 10 FindCoordinator
+  '1+i0-3E4+[sisiEs]', // 10 FindCoordinator
   '2+iE', // 11 JoinGroup
   '1+iE', // 12 Heartbeat
   '1+iE3+[ssE]', // 13 LeaveGroup
@@ -160,7 +160,7 @@ const responses: StaticArray<string> = [
   'i[sE]', // 42 DeleteGroups
   'i1+E[s[iEs]]', // 43 ElectLeaders
   'i[Esbs]', // 44 IncrementalAlterConfigs
-  'i1+bEs[s[iE]]', // 45 AlterPartitionReassignments
+  'i1+bEs[s[iEs]]', // 45 AlterPartitionReassignments
   'iE', // 46 ListPartitionReassignments
   'Ei[s[iE]]', // 47 OffsetDelete
   'iE', // 48 DescribeClientQuotas
@@ -170,9 +170,9 @@ const responses: StaticArray<string> = [
   'E[s[iEiib]]', // 52 Vote
   'E[s[iEii]]', // 53 BeginQuorumEpoch
   'E[s[iEii]]', // 54 EndQuorumEpoch
-  'E', // 55 DescribeQuorum
+  'E2+s[s[iE2+siil[i2+ul1+l1+l][i2+ul1+l1+l]]]', // 55 DescribeQuorum
   'iE[0-1s2+u[iEii(i)1+bi]]', // 56 AlterPartition
-  'iE', // 57 UpdateFeatures
+  'iEs0-1[sEs]', // 57 UpdateFeatures
   'yE', // 58 Envelope
   'iE[s[iE{li}lly]]', // 59 FetchSnapshot
   'iE', // 60 DescribeCluster
@@ -204,7 +204,7 @@ const responses: StaticArray<string> = [
   '[u[iEs]]', // 86 DeleteShareGroupState
   '[u[iEsiil]]', // 87 ReadShareGroupStateSummary
   'iE', // 88 StreamsGroupHeartbeat
-  '', // 89 StreamsGroupDescribe
+  'i[Esssii?{i[s(s)(s)[sih[ss]][sih[ss]]]}[sissssis?{sh}[ss][sil][sil]{[s(i)][s(i)][s(i)]}{[s(i)][s(i)][s(i)]}b]i]', // 89 StreamsGroupDescribe
   'i[s[su[iliEs]]Es]', // 90 DescribeShareGroupOffsets
   'iEs[su[iEs]]', // 91 AlterShareGroupOffsets
   'iEs[suEs]', // 92 DeleteShareGroupOffsets

@@ -269,9 +269,19 @@ function read(c: Connection, half: Half, chunk: Chunk, isClient: bool, char: u32
     skipBytes(half, width);
     return true;
   }
+  if (char == 0x3f) return openNullable(half, chunk);
   if (isClosing(char)) return close(half, chunk, char);
   if (isOpening(char)) return char == 0x7b ? next(half) : openArray(half, chunk, char);
   return char >= 0x61 ? readPlain(half, chunk, char) : readFound(c, half, chunk, isClient, char);
+}
+
+/** A struct, or none when the byte before it is negative. */
+function openNullable(half: Half, chunk: Chunk): bool {
+  const at = need(half, chunk, 1);
+  if (at == 0) return false;
+  half.place = load<u8>(at) < 0x80 ? half.place + 1 : behind(half.place + 1);
+  half.done(chunk, 1);
+  return true;
 }
 
 function next(half: Half): bool {
