@@ -40,10 +40,10 @@ export function consume(chunk: Chunk): bool {
   const isClient = chunk.direction == FROM_CLIENT;
   const half = c.half(chunk.direction);
   settle(c);
-  while (!c.dead && (chunk.wireLength > 0 || half.isDue)) {
+  while (!c.dead && (chunk.wireLength > 0 || half.isDue || half.isFresh)) {
     if (!hasRoom()) return false;
     if (half.isDue) finish(c, half, isClient, chunk.timestamp);
-    else if (chunk.length == 0) loseBytes(c, half, chunk);
+    else if (chunk.length == 0 && !half.isFresh) loseBytes(c, half, chunk);
     else if (half.isSearching) search(c, half, chunk, isClient);
     else if (half.size > 0) walk(c, half, chunk, isClient);
     else if (!isClient) beginResponse(c, half, chunk);
@@ -157,7 +157,8 @@ function beginTrial(c: Connection, half: Half, chunk: Chunk, isClient: bool): vo
   const wanted = awaitHeader(c, half, chunk, isClient);
   if (wanted == AWAITED) return;
   if (wanted == NO) return loseStep(c, half, chunk);
-  if (half.confirm()) return;
+  half.isFresh = half.confirm();
+  if (half.isFresh) return;
   const at = half.length > 0 ? half.area : <usize>chunk.data;
   half.begin(<u64>be32(at) + SIZE, REST_STAGE);
   half.isToken = true;
@@ -181,6 +182,7 @@ function awaitHeader(c: Connection, half: Half, chunk: Chunk, isClient: bool): u
 /** No header begins here: the search goes on one byte further. */
 function loseStep(c: Connection, half: Half, chunk: Chunk): void {
   const kept = half.length;
+  half.isFresh = false;
   if (half.lost()) c.desync(BAD_BYTES);
   half.length = kept;
   passByte(half, chunk);
@@ -225,10 +227,17 @@ function loseInside(c: Connection, half: Half, bytes: u32): void {
   half.taken += half.length + bytes;
   half.length = 0;
   if (half.batch == 0 || half.left < half.behindRecords) return half.passRest(true);
-  half.isUncounted = true;
   half.isPartial = true;
+  if (half.batch > 1 && half.left >= half.behindBatch) return passRecord(half);
+  half.isUncounted = true;
   half.batch = 1;
   half.skip = half.left - half.behindRecords;
+}
+
+/** A batch whose first record is no longer read. */
+function passRecord(half: Half): void {
+  half.batch = 1;
+  half.skip = half.left - half.behindBatch;
 }
 
 function loseText(c: Connection, half: Half): void {

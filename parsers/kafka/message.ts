@@ -7,15 +7,7 @@
 import { MESSAGE_ERROR, MESSAGE_NO_RESPONSE, MESSAGE_PARTIAL, REQUEST, RESPONSE } from '../sdk/abi';
 import { Message } from '../sdk/output';
 import { isTraceparent } from '../sdk/traceparent';
-import {
-  apiName,
-  FETCH,
-  OFFSET_COMMIT,
-  PRODUCE,
-  SHARE_ACKNOWLEDGE,
-  SHARE_FETCH,
-  TXN_OFFSET_COMMIT,
-} from './apis';
+import { apiName, FETCH, OFFSET_COMMIT, PRODUCE, SHARE_ACKNOWLEDGE, SHARE_FETCH, TXN_OFFSET_COMMIT } from './apis';
 import {
   ERROR_TYPE,
   KAFKA_ACKS,

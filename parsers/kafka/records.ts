@@ -15,8 +15,8 @@
 import { be16, be32, isText, zigzag } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { skip } from '../sdk/output';
-import { cut, need, numberRead, readVarint, skipBytes, take } from './walk';
 import { Connection, Half, HEADER_KEY, NO_TEXT, REST_STAGE, TRACE } from './state';
+import { cut, need, numberRead, readVarint, skipBytes, take } from './walk';
 
 /** Offset and length: what the length does not count. */
 const PREFIX: u32 = 12;

@@ -74,6 +74,8 @@ export class Half extends Resync {
   tagsCounted: bool;
   /** What is read next of record batches; 0 outside of them (records.ts). */
   batch: u8;
+  /** The header that was wanted last is there, in the area perhaps with more: it is to be read before other bytes. */
+  isFresh: bool;
   /** No message of Kafka, but a token of the authentication behind SaslHandshake v0. */
   isToken: bool;
   /** An attribute may be missing. */

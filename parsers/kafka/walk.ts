@@ -37,6 +37,7 @@ export let numberRead: u64 = 0;
 
 /** Reads as far as the chunk goes, at most to the end of the frame, or until there is no room for a definition. */
 export function walk(c: Connection, half: Half, chunk: Chunk, isClient: bool): void {
+  half.isFresh = false;
   while (half.taken < half.size) {
     if (half.skip > 0) {
       if (!pass(c, half, chunk)) return;

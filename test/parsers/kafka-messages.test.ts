@@ -102,7 +102,10 @@ describe.skipIf(!kafka || schemas.size === 0)('messages by their schemas', () =>
           const filling = { ...PLAIN, errorAt, error: 40 + errorAt };
           const [, answered] = parse(
             [FROM_CLIENT, request(one.request, version, errorAt, filling)],
-            [FROM_SERVER, response(one.response, version, errorAt, encodeBody(one.response, version, filling), filling)],
+            [
+              FROM_SERVER,
+              response(one.response, version, errorAt, encodeBody(one.response, version, filling), filling),
+            ],
           );
           const where = `error ${errorAt} of response v${version}`;
           expect(answered, where).toMatchObject({ type: 'response', status: filling.error, flags: ['error'] });
