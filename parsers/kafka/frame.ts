@@ -3,7 +3,9 @@
  *
  * A frame of a direction in step is read as far as its schema goes (walk.ts) and reported when its last byte has come.
  * After a loss outside of frames: DESYNC, and the search for a header (header.ts) whose frame is followed by another
- * one; of a response the correlation id must be one that waits. The second of them is the first to be reported.
+ * one; of a response the correlation id must be one that waits. The second of them is the first to be reported. A request
+ * with a client id is believed at once when it begins where the lost bytes end, and so is an awaited response where the
+ * connection was joined.
  */
 import { FROM_CLIENT, GROW } from '../sdk/abi';
 import { be16, be32 } from '../sdk/bytes';
@@ -71,12 +73,21 @@ function finish(c: Connection, half: Half, isClient: bool, now: u64): void {
 // ── headers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function beginRequest(c: Connection, half: Half, chunk: Chunk): void {
-  if (!half.isSynced) return beginTrial(c, half, chunk, true);
+  if (!half.isSynced) {
+    beginTrial(c, half, chunk, true);
+    return;
+  }
   const at = half.peek(chunk, SIZE);
   if (at == 0) return;
   const size = be32(at);
-  if (size > FRAME_MAX || (size < REQUEST_HEADER - SIZE && !c.isSasl)) return loseStep(c, half, chunk);
-  if (size < REQUEST_HEADER - SIZE) return passToken(half, chunk, size);
+  if (size > FRAME_MAX || (size < REQUEST_HEADER - SIZE && !c.isSasl)) {
+    loseStep(c, half, chunk);
+    return;
+  }
+  if (size < REQUEST_HEADER - SIZE) {
+    passToken(half, chunk, size);
+    return;
+  }
   const header = half.peek(chunk, REQUEST_HEADER);
   if (header != 0) enterRequest(c, half, chunk, header);
 }
@@ -86,8 +97,14 @@ function enterRequest(c: Connection, half: Half, chunk: Chunk, header: usize): v
   const size = be32(header);
   const api = be16(header + 4);
   const version = be16(header + 6);
-  if (c.isSasl && !isKnown(api, version)) return passToken(half, chunk, size);
-  if (api > API_MAX || version > API_MAX) return loseStep(c, half, chunk);
+  if (c.isSasl && !isKnown(api, version)) {
+    passToken(half, chunk, size);
+    return;
+  }
+  if (api > API_MAX || version > API_MAX) {
+    loseStep(c, half, chunk);
+    return;
+  }
   const correlation = be32(header + 8);
   const isBare = api == CONTROLLED_SHUTDOWN && version == 0;
   half.begin(<u64>size + SIZE, isBare ? REST_STAGE : CLIENT_ID_STAGE);
@@ -103,16 +120,28 @@ function enterRequest(c: Connection, half: Half, chunk: Chunk, header: usize): v
 }
 
 function beginResponse(c: Connection, half: Half, chunk: Chunk): void {
-  if (!half.isSynced) return beginTrial(c, half, chunk, false);
+  if (!half.isSynced) {
+    beginTrial(c, half, chunk, false);
+    return;
+  }
   const at = half.peek(chunk, SIZE);
   if (at == 0) return;
   const size = be32(at);
-  if (size > FRAME_MAX || (size < RESPONSE_HEADER - SIZE && !c.isSasl)) return loseStep(c, half, chunk);
-  if (size < RESPONSE_HEADER - SIZE) return passToken(half, chunk, size);
+  if (size > FRAME_MAX || (size < RESPONSE_HEADER - SIZE && !c.isSasl)) {
+    loseStep(c, half, chunk);
+    return;
+  }
+  if (size < RESPONSE_HEADER - SIZE) {
+    passToken(half, chunk, size);
+    return;
+  }
   const header = half.peek(chunk, RESPONSE_HEADER);
   if (header == 0) return;
   const entry = find(c, be32(header + 4));
-  if (entry == 0 && c.isSasl) return passToken(half, chunk, size);
+  if (entry == 0 && c.isSasl) {
+    passToken(half, chunk, size);
+    return;
+  }
   enterResponse(c, half, chunk, header, entry);
 }
 
@@ -156,7 +185,13 @@ function strongHeader(c: Connection, at: usize, there: u32, isClient: bool): u32
 function beginTrial(c: Connection, half: Half, chunk: Chunk, isClient: bool): void {
   const wanted = awaitHeader(c, half, chunk, isClient);
   if (wanted == AWAITED) return;
-  if (wanted == NO) return loseStep(c, half, chunk);
+  if (wanted == NO) {
+    loseStep(c, half, chunk);
+    return;
+  }
+  // A request without a client id has too little that is its own.
+  if (half.isJoin && isClient && wanted <= REQUEST_HEADER + 2) half.trial(TRIAL);
+  half.isJoin = false;
   half.isFresh = half.confirm();
   if (half.isFresh) return;
   const at = half.length > 0 ? half.area : <usize>chunk.data;
@@ -183,6 +218,7 @@ function awaitHeader(c: Connection, half: Half, chunk: Chunk, isClient: bool): u
 function loseStep(c: Connection, half: Half, chunk: Chunk): void {
   const kept = half.length;
   half.isFresh = false;
+  half.isJoin = false;
   if (half.lost()) c.desync(BAD_BYTES);
   half.length = kept;
   passByte(half, chunk);
@@ -198,9 +234,15 @@ function search(c: Connection, half: Half, chunk: Chunk, isClient: bool): void {
   while (chunk.length > 0 || half.length > 0) {
     const length = awaitHeader(c, half, chunk, isClient);
     if (length == AWAITED) return;
-    if (length != NO) return half.trial(TRIAL);
+    if (length != NO) {
+      half.trial(TRIAL);
+      return;
+    }
     passByte(half, chunk);
-    if (half.isSpent(SEARCH_MAX)) return c.giveUp();
+    if (half.isSpent(SEARCH_MAX)) {
+      c.giveUp();
+      return;
+    }
   }
 }
 
@@ -212,6 +254,7 @@ function loseBytes(c: Connection, half: Half, chunk: Chunk): void {
   chunk.advanceMissing(bytes);
   if (half.size == 0 || bytes > <u32>(half.left - half.length)) {
     if (half.lost()) c.desync(LOST_BYTES);
+    if (chunk.direction == FROM_CLIENT) half.join();
   } else loseInside(c, half, bytes);
 }
 
@@ -226,9 +269,15 @@ function loseInside(c: Connection, half: Half, bytes: u32): void {
   loseText(c, half);
   half.taken += half.length + bytes;
   half.length = 0;
-  if (half.batch == 0 || half.left < half.behindRecords) return half.passRest(true);
+  if (half.batch == 0 || half.left < half.behindRecords) {
+    half.passRest(true);
+    return;
+  }
   half.isPartial = true;
-  if (half.batch > 1 && half.left >= half.behindBatch) return passRecord(half);
+  if (half.batch > 1 && half.left >= half.behindBatch) {
+    passRecord(half);
+    return;
+  }
   half.isUncounted = true;
   half.batch = 1;
   half.skip = half.left - half.behindRecords;

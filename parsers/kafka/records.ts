@@ -15,7 +15,7 @@
 import { be16, be32, isText, zigzag } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { skip } from '../sdk/output';
-import { Connection, Half, HEADER_KEY, NO_TEXT, REST_STAGE, TRACE } from './state';
+import { Connection, Half, HEADER_KEY, REST_STAGE, TRACE } from './state';
 import { cut, need, numberRead, readVarint, skipBytes, take } from './walk';
 
 /** Offset and length: what the length does not count. */
@@ -41,8 +41,7 @@ const SKIP_MIN: u32 = 16384;
 const BATCH: u8 = 1;
 const LENGTH: u8 = 2;
 const RECORD_ATTRIBUTES: u8 = 3;
-const TIME: u8 = 4;
-const OFFSET: u8 = 5;
+// 4 and 5: time and offset
 const KEY: u8 = 6;
 const VALUE: u8 = 7;
 const HEADERS: u8 = 8;
@@ -132,19 +131,29 @@ function stepRecord(c: Connection, half: Half): void {
   switch (half.batch) {
     case KEY:
     case VALUE:
-      if (value > left) return leave(half);
+      if (value > left) {
+        leave(half);
+        return;
+      }
       if (value > 0) half.skip = <u32>value;
       break;
     case HEADERS:
-      if (value <= 0) return leave(half);
+      if (value <= 0) {
+        leave(half);
+        return;
+      }
       half.headers = <u32>min<u64>(value, HEADERS_MAX);
       break;
     case HEADER_NAME:
-      if (value > left || value < 0) return leave(half);
+      if (value > left || value < 0) {
+        leave(half);
+        return;
+      }
       takeName(c, half, <u32>value);
       break;
     case HEADER_VALUE:
-      return takeValue(c, half, value, left);
+      takeValue(c, half, value, left);
+      return;
     default:
       break;
   }
@@ -165,7 +174,10 @@ function takeName(c: Connection, half: Half, length: u32): void {
 }
 
 function takeValue(c: Connection, half: Half, value: i64, left: i64): void {
-  if (value > left) return leave(half);
+  if (value > left) {
+    leave(half);
+    return;
+  }
   const name = c.text(HEADER_KEY);
   const isTrace = isText(name, name + c.textLength(HEADER_KEY), 'traceparent');
   if (isTrace && value == 55 && c.textLength(TRACE) == 0) take(c, half, TRACE, <i32>value);

@@ -76,6 +76,8 @@ export class Half extends Resync {
   batch: u8;
   /** The header that was wanted last is there, in the area perhaps with more: it is to be read before other bytes. */
   isFresh: bool;
+  /** These are the first bytes behind lost ones. */
+  isJoin: bool;
   /** No message of Kafka, but a token of the authentication behind SaslHandshake v0. */
   isToken: bool;
   /** An attribute may be missing. */
@@ -125,6 +127,12 @@ export class Half extends Resync {
   /** A level of nesting: u32 place of the loop, u32 elements left, u32 bytes left where the element began. */
   level(index: u32): usize {
     return changetype<usize>(this) + FIELDS - (index + 1) * LEVEL_SIZE;
+  }
+
+  /** Behind lost bytes: a frame may well begin right here, as most do with a write. */
+  join(): void {
+    this.trial(1);
+    this.isJoin = true;
   }
 
   /** Address of the next bytes, 0 when the chunk ends before them: then they are kept. */
@@ -217,8 +225,8 @@ export class Connection extends ConnectionState {
 
   open(flags: u32): void {
     if ((flags & OPEN_MID_STREAM) == 0) return;
-    this.half(FROM_CLIENT).lost();
-    this.half(FROM_SERVER).lost();
+    this.half(FROM_CLIENT).join();
+    this.half(FROM_SERVER).join();
   }
 
   text(id: u32): usize {

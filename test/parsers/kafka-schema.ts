@@ -188,7 +188,7 @@ class Encoder {
     else if (type === 'bytes') this.#bytes(isNull ? undefined : Buffer.from('some bytes'), 4);
     else if (type === 'records') this.#bytes(isNull ? undefined : this.#filling.records, 4);
     else if (type === 'int16' && /ErrorCode$/.test(field.name)) this.#error();
-    else this.#parts.push(valueOf(field, WIDTHS[type]!));
+    else this.#parts.push(numberOf(field, WIDTHS[type]!));
   }
 
   #common(name: string): readonly Field[] {
@@ -218,7 +218,7 @@ export function textOf({ name, entityType }: Pick<Field, 'name' | 'entityType'>)
   return entityType === 'topicName' ? 'orders' : entityType === 'groupId' ? 'billing' : `a ${name}`;
 }
 
-function valueOf({ name }: Field, width: number): Buffer {
+function numberOf({ name }: Field, width: number): Buffer {
   if (name === 'KeyType') return Buffer.alloc(1);
   return name === 'Acks' ? int(-1, 2) : Buffer.alloc(width, 7);
 }
