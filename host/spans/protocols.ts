@@ -34,6 +34,8 @@ export interface SpanProtocol {
   readonly requestBodyAttribute: string | undefined;
   readonly responseBodyAttribute: string | undefined;
   readonly nameParts: readonly NamePart[];
+  readonly fallbackParts: readonly NamePart[];
+  /** When the fallback misses an attribute, too. */
   readonly nameFallback: string;
   readonly serverKind: SpanKind;
   readonly clientKind: SpanKind;
@@ -77,7 +79,8 @@ function describe(manifest: Manifest, protocol: Protocol, optIn: ReadonlySet<str
     requestBodyAttribute: protocol.bodySize?.request,
     responseBodyAttribute: protocol.bodySize?.response,
     nameParts: takeApart(protocol.spanName),
-    nameFallback: protocol.spanNameFallback,
+    fallbackParts: takeApart(protocol.spanNameFallback),
+    nameFallback: protocol.name,
     serverKind: protocol.kind === 'messaging' ? 'consumer' : 'server',
     clientKind: protocol.kind === 'messaging' ? 'producer' : 'client',
   };
@@ -92,14 +95,18 @@ function takeApart(template: string): NamePart[] {
 
 /** The span's name from its attributes; the fallback when one that the template needs is missing. */
 export function nameSpan(protocol: SpanProtocol, attributes: Attributes): string {
+  return fillIn(protocol.nameParts, attributes) ?? fillIn(protocol.fallbackParts, attributes) ?? protocol.nameFallback;
+}
+
+function fillIn(parts: readonly NamePart[], attributes: Attributes): string | undefined {
   let name = '';
-  for (const part of protocol.nameParts) {
+  for (const part of parts) {
     if ('literal' in part) {
       name += part.literal;
       continue;
     }
     const value = attributes[part.attribute];
-    if (value === undefined || value === '_OTHER') return protocol.nameFallback;
+    if (value === undefined || value === '_OTHER') return undefined;
     name += value;
   }
   return name;

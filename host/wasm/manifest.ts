@@ -232,17 +232,18 @@ function requireUnique(what: string, values: readonly (string | number)[]): void
   if (twice !== undefined) throw new RefusedError(`${what} ${twice} is defined twice`);
 }
 
-function checkSpanName({ name, spanName, constants, status }: Protocol, attributes: AttributeDefinition[]): void {
+function checkSpanName(protocol: Protocol, attributes: AttributeDefinition[]): void {
+  const { name, constants, status } = protocol;
   const known = new Set([...attributes.map((attribute) => attribute.name), ...Object.keys(constants)]);
   if (status) known.add(status.attribute);
-  for (const [, reference] of spanName.matchAll(/\{([^{}]*)\}/g)) {
-    if (!known.has(reference!)) {
-      throw new RefusedError(
-        `protocol ${name}: spanName refers to "${reference}", which is no attribute of the module`,
-      );
+  for (const key of ['spanName', 'spanNameFallback'] as const) {
+    const template = protocol[key];
+    const unknown = [...template.matchAll(/\{([^{}]*)\}/g)].find(([, reference]) => !known.has(reference!));
+    if (unknown) {
+      throw new RefusedError(`protocol ${name}: ${key} refers to "${unknown[1]}", which is no attribute of the module`);
     }
-  }
-  if (/[{}]/.test(spanName.replace(/\{[^{}]*\}/g, ''))) {
-    throw new RefusedError(`protocol ${name}: spanName has an unpaired brace: ${spanName}`);
+    if (/[{}]/.test(template.replace(/\{[^{}]*\}/g, ''))) {
+      throw new RefusedError(`protocol ${name}: ${key} has an unpaired brace: ${template}`);
+    }
   }
 }
