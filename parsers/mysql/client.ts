@@ -7,7 +7,8 @@
 import { GIVE_UP, MESSAGE_NO_RESPONSE, MESSAGE_PARTIAL, UPGRADE, UPGRADE_TLS } from '../sdk/abi';
 import { copy, le32 } from '../sdk/bytes';
 import { frameAt, frameBytes, frameKept } from '../sdk/framer';
-import { hint, Message } from '../sdk/output';
+import { hint, Message, undefine } from '../sdk/output';
+import { operationLength } from '../sql/summary';
 import {
   CHANGE_USER,
   fits,
@@ -18,6 +19,7 @@ import {
   LOGIN,
   QUERY,
   RESET_CONNECTION,
+  STMT_CLOSE,
   STMT_EXECUTE,
   STMT_PREPARE,
   USE,
@@ -28,7 +30,7 @@ import { beginRequest, GREETING_KEY, LAST_STATEMENT, statementKey, writeOperatio
 import { FULL, Half, HEADER } from './packet';
 import { BAD_BYTES, COMMANDS, Connection, GREETED, GREETING, NAME_MAX, UNKNOWN } from './state';
 import * as statement from './statement';
-import { beginsText, isUse, mayUse, textOf, writeStatement } from './statement';
+import { beginsText, isUse, mayUse, showsAttributes, textOf, writeStatement } from './statement';
 
 /** What follows is TLS. */
 export let isUpgrade: bool = false;
@@ -76,7 +78,7 @@ function isText(c: Connection, command: u32): bool {
   if ((command != QUERY && command != STMT_PREPARE) || frameKept < HEADER + 2) return true;
   const first = <u32>load<u8>(frameAt, HEADER + 1);
   if (c.client.isSynced) return true;
-  return beginsText(first) || (command == QUERY && first == 0 && load<u8>(frameAt, HEADER + 2) == 1);
+  return beginsText(first) || (command == QUERY && showsAttributes(frameAt + HEADER + 1, frameAt + frameKept));
 }
 
 // ── the handshake ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,6 +134,7 @@ function takeCommand(c: Connection, half: Half, command: u32, now: u64): void {
   const isUnanswered = isSilent(command) || isStream(command);
   if (isUnanswered) message.flag(MESSAGE_NO_RESPONSE);
   message.commit();
+  if (command == STMT_CLOSE && frameKept >= HEADER + 5) undefine(c.slot, statementKey(c, le32(frameAt + HEADER + 1)));
   if (isStream(command)) {
     hint(c.slot, GIVE_UP);
     c.dead = true;
@@ -158,18 +161,26 @@ function noteChange(c: Connection, command: u32): void {
 function takeQuery(c: Connection, message: Message, sequence: u8): void {
   const end = frameAt + frameKept;
   const isCut = frameBytes > frameKept;
-  const text = textOf(frameAt + HEADER + 1, end, c.hasAttributes);
+  const text = textOf(
+    frameAt + HEADER + 1,
+    end,
+    c.isAgreed ? c.hasAttributes : showsAttributes(frameAt + HEADER + 1, end),
+  );
   if (text == 0) {
     message.flag(MESSAGE_PARTIAL);
     message.commit();
-    await_(c, QUERY, sequence, true);
+    changeDatabase(c, 0, 0, true);
+    await_(c, USE, sequence, true);
     return;
   }
   const length = <u32>(end - text);
   writeStatement(message, text, length, isCut, false);
   message.commit();
-  const changes = !isCut && isUse(text, length);
-  if (changes) changeDatabase(c, statement.databaseAt, statement.databaseLength, statement.databaseLength == 0);
+  const changes = isUse(text, length) || (isCut && operationLength == 0);
+  if (changes) {
+    const isLost = isCut || statement.databaseLength == 0;
+    changeDatabase(c, statement.databaseAt, statement.databaseLength, isLost);
+  }
   await_(c, changes ? USE : QUERY, sequence, isCut || mayUse(text, length));
 }
 

@@ -78,6 +78,7 @@ export function readAnswer(c: Connection, from: usize, end: usize): void {
   c.eofMode = agreed & DEPRECATE_EOF ? EOF_DEPRECATED : EOF_SENT;
   c.hasAttributes = (agreed & QUERY_ATTRIBUTES) != 0 && (asked & LONG_PASSWORD) != 0;
   c.compression = agreed & COMPRESS ? ZLIB : agreed & ZSTD_COMPRESSION ? ZSTD : PLAIN;
+  c.isAgreed = true;
   isDatabaseLost = false;
   if ((asked & CONNECT_WITH_DB) != 0) readDatabase(cursor, asked);
 }

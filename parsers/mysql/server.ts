@@ -225,7 +225,9 @@ function takeFirst(c: Connection, now: u64): void {
 /** The dialogue goes on until OK or ERR; its packets are nobody's business. */
 function takeLogin(c: Connection, now: u64): void {
   c.isSequenced = false;
-  if (kind == OK && length >= OK_LENGTH && readOk()) finish(c, now, 0);
+  if (kind != OK || length < OK_LENGTH) return;
+  if (readOk()) finish(c, now, 0);
+  else bad(c);
 }
 
 function takeResult(c: Connection, now: u64): void {

@@ -33,9 +33,7 @@ export let databaseLength: u32 = 0;
 
 /** Address of the query's text in from … end, behind its attributes; 0 when it is not to be found. */
 export function textOf(from: usize, end: usize, hasAttributes: bool): usize {
-  // Where capabilities are not known: no text begins with a zero.
-  const isBare = !hasAttributes && (from == end || load<u8>(from) != 0);
-  if (isBare) return from;
+  if (!hasAttributes) return from;
   const cursor = Cursor.over(from, end);
   const count = lenenc(cursor);
   const sets = lenenc(cursor);
@@ -63,6 +61,11 @@ function skipAttributes(cursor: Cursor, count: u32): void {
 function skipType(cursor: Cursor): void {
   cursor.skip(2);
   skipString(cursor);
+}
+
+/** Where it was not agreed on: attributes begin with their count, and the 1 behind it is no character of a text. */
+export function showsAttributes(from: usize, end: usize): bool {
+  return end - from >= 2 && load<u8>(from, 1) == 1;
 }
 
 /** Whether a text can begin with this byte. */
@@ -110,9 +113,8 @@ export function isUse(from: usize, length: u32): bool {
   nextToken();
   const kind = nextToken();
   if (kind != WORD && kind != QUOTED) return true;
-  const quotes: u32 = kind == QUOTED ? 1 : 0;
-  const name = tokenAt + quotes;
-  const size = <u32>(tokenEnd - tokenAt) - 2 * quotes;
+  const name = tokenAt;
+  const size = <u32>(tokenEnd - tokenAt);
   const isPlain = size <= NAME_MAX && (kind == WORD || findByte(name, name + size, BACKTICK) == name + size);
   const next = nextToken();
   if (!isPlain || (next != END && (next != SYMBOL || load<u8>(tokenAt) != 0x3b || nextToken() != END))) return true;
