@@ -6,7 +6,7 @@
  */
 import { GIVE_UP, MESSAGE_NO_RESPONSE, MESSAGE_PARTIAL, UPGRADE, UPGRADE_TLS } from '../sdk/abi';
 import { copy, le32 } from '../sdk/bytes';
-import { frameAt, frameBytes, frameKept } from '../sdk/framer';
+import { frameAt, frameBytes, frameCut, frameKept } from '../sdk/framer';
 import { hint, Message, undefine } from '../sdk/output';
 import { operationLength } from '../sql/summary';
 import {
@@ -30,7 +30,7 @@ import { beginRequest, GREETING_KEY, LAST_STATEMENT, statementKey, writeOperatio
 import { FULL, Half, HEADER } from './packet';
 import { BAD_BYTES, COMMANDS, Connection, GREETED, GREETING, NAME_MAX, UNKNOWN } from './state';
 import * as statement from './statement';
-import { beginsText, isUse, mayUse, showsAttributes, textOf, writeStatement } from './statement';
+import { beginsText, isDrop, isUse, mayUse, showsAttributes, textOf, writeStatement } from './statement';
 
 /** What follows is TLS. */
 export let isUpgrade: bool = false;
@@ -176,9 +176,10 @@ function takeQuery(c: Connection, message: Message, sequence: u8): void {
   const length = <u32>(end - text);
   writeStatement(message, text, length, isCut, false);
   message.commit();
-  const changes = isUse(text, length) || (isCut && operationLength == 0);
+  const isUnclear = isDrop() || (isCut && operationLength == 0);
+  const changes = isUse(text, length) || isUnclear;
   if (changes) {
-    const isLost = isCut || statement.databaseLength == 0;
+    const isLost = isCut || isUnclear || statement.databaseLength == 0;
     changeDatabase(c, statement.databaseAt, statement.databaseLength, isLost);
   }
   await_(c, changes ? USE : QUERY, sequence, isCut || mayUse(text, length));
@@ -191,7 +192,8 @@ function takePrepare(c: Connection, message: Message): void {
   const isCut = frameBytes > frameKept;
   writeStatement(message, text, length, isCut, true);
   c.preparing++;
-  c.hasPrepared = true;
+  // One that a gap cut short would be told as the whole.
+  c.hasPrepared = !frameCut;
   c.preparedCut = isCut;
   c.preparedLength = <u16>length;
   copy(c.prepared, text, length);

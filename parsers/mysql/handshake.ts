@@ -11,6 +11,7 @@
  */
 import { findByte, startsWith } from '../sdk/bytes';
 import { Cursor } from '../sdk/cursor';
+import { frameCut } from '../sdk/framer';
 import { lenenc } from './lenenc';
 import { Connection, EOF_DEPRECATED, EOF_SENT, MARIADB_SERVER, MYSQL_SERVER, PLAIN, ZLIB, ZSTD } from './state';
 
@@ -51,7 +52,9 @@ export function readGreeting(c: Connection, from: usize, end: usize): bool {
   c.serverFlags = cursor.le16();
   cursor.skip(3);
   c.serverFlags |= cursor.le16() << 16;
+  // Servers before 4.1 have only the first half.
   if (!cursor.ok) c.serverFlags &= 0xffff;
+  c.hasFlags = cursor.ok || !frameCut;
   c.system = isMariadb(versionAt, zero) ? MARIADB_SERVER : MYSQL_SERVER;
   return true;
 }
@@ -74,13 +77,17 @@ export function readAnswer(c: Connection, from: usize, end: usize): void {
   const cursor = Cursor.over(from, end);
   const asked = cursor.le32();
   if (!cursor.ok || (asked & PROTOCOL_41) == 0) return;
-  const agreed = c.system == 0 ? asked : asked & c.serverFlags;
+  if (c.hasFlags) agree(c, asked, asked & c.serverFlags);
+  isDatabaseLost = false;
+  if ((asked & CONNECT_WITH_DB) != 0) readDatabase(cursor, asked);
+}
+
+/** What was asked for holds only when the greeting, too, has it. */
+function agree(c: Connection, asked: u32, agreed: u32): void {
   c.eofMode = agreed & DEPRECATE_EOF ? EOF_DEPRECATED : EOF_SENT;
   c.hasAttributes = (agreed & QUERY_ATTRIBUTES) != 0 && (asked & LONG_PASSWORD) != 0;
   c.compression = agreed & COMPRESS ? ZLIB : agreed & ZSTD_COMPRESSION ? ZSTD : PLAIN;
   c.isAgreed = true;
-  isDatabaseLost = false;
-  if ((asked & CONNECT_WITH_DB) != 0) readDatabase(cursor, asked);
 }
 
 function readDatabase(cursor: Cursor, asked: u32): void {

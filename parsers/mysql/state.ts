@@ -99,6 +99,8 @@ export class Connection extends ConnectionState {
   /** Sequence number of the server's next packet, and whether it is known. */
   sequence: u8;
   isSequenced: bool;
+  /** The greeting's capabilities were seen. */
+  hasFlags: bool;
   /** The handshake was seen; it says whether queries have attributes. */
   isAgreed: bool;
   hasAttributes: bool;

@@ -5,7 +5,7 @@
  *   03 │ count │ 1 │ null bitmap, 1, types and names, values │ text  with CLIENT_QUERY_ATTRIBUTES
  */
 import { MESSAGE_PARTIAL } from '../sdk/abi';
-import { findByte } from '../sdk/bytes';
+import { findByte, startsWith } from '../sdk/bytes';
 import { CURSOR_SIZE, Cursor } from '../sdk/cursor';
 import { Definition, Message } from '../sdk/output';
 import {
@@ -91,7 +91,7 @@ export function writeStatement(message: Message, from: usize, length: u32, isCut
   if (!isPrepare && operationLength > 0) message.string(DB_OPERATION_NAME, operationAt, operationLength);
   if (collectionLength > 0) message.string(DB_COLLECTION_NAME, collectionAt, collectionLength);
   if (!isPrepare && summaryLength > 0) message.string(DB_QUERY_SUMMARY, summaryAt, summaryLength);
-  message.string(DB_QUERY_TEXT, from, length);
+  if (length > 0) message.string(DB_QUERY_TEXT, from, length);
   if (isCut) message.flag(MESSAGE_PARTIAL);
 }
 
@@ -121,6 +121,12 @@ export function isUse(from: usize, length: u32): bool {
   databaseAt = name;
   databaseLength = size;
   return true;
+}
+
+/** Whether the text, which `summarize` has just read, drops a database, which may be the one in use. */
+export function isDrop(): bool {
+  const end = summaryAt + summaryLength;
+  return startsWith(summaryAt, end, 'DROP DATABASE') || startsWith(summaryAt, end, 'DROP SCHEMA');
 }
 
 /** Whether a statement behind the first may be a USE. */
