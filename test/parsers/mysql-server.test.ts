@@ -1,0 +1,244 @@
+/**
+ * The MySQL parser against a real MariaDB: its client talks through a tap that records both streams; what the parser
+ * makes of them must agree with what was asked and answered. Skipped, with the reason, where MariaDB is not installed.
+ */
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadParsers } from '../../fuzz/parsers.ts';
+import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
+import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
+import { DATA, FROM_CLIENT, FROM_SERVER, GAP, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
+import { sayUnavailable } from '../support/unavailable.ts';
+
+const mysql = (await loadParsers()).find(({ name }) => name === 'mysql');
+const missing = ['mariadbd', 'mariadb', 'mariadb-install-db', 'mariadb-slap'].filter(
+  (one) => spawnSync(one, ['--help'], { stdio: 'ignore' }).error,
+);
+const reason = mysql ? missing.map((one) => `${one} is not installed`).join(', ') : 'the mysql parser is not selected';
+if (reason) sayUnavailable('mysql against a real server', reason);
+
+/** Larger reads than this come in pieces. */
+const INPUT_BYTES = 256 * 1024;
+
+describe.skipIf(reason !== '')('mysql against a real MariaDB', { timeout: 60_000 }, () => {
+  let folder: string;
+  let server: ChildProcess;
+  let port: number;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'spanwire-mysql-'));
+    port = await freePort();
+    const data = [`--datadir=${folder}/data`, ...(process.getuid?.() === 0 ? ['--user=root'] : [])];
+    const install = [...data, '--auth-root-authentication-method=normal', '--skip-test-db'];
+    await promisify(execFile)('mariadb-install-db', ['--no-defaults', ...install]);
+    const options = [...data, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${folder}/socket`];
+    const log = ['--skip-log-bin', '--local-infile=1', '--max-allowed-packet=64M', '--skip-name-resolve'];
+    server = spawn('mariadbd', ['--no-defaults', ...options, ...log], { stdio: 'ignore' });
+    await untilListening(port);
+    await client(port, [
+      '-e',
+      'CREATE DATABASE shop; CREATE DATABASE stock; CREATE TABLE shop.orders (id INT, note LONGTEXT)',
+    ]);
+  }, 60_000);
+
+  afterAll(() => {
+    server?.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function record(parameters: string[], input = '', program = 'mariadb'): Promise<Step[][]> {
+    const tap = await openTap(port);
+    await client(tap.port, parameters, input, program).finally(tap.close);
+    return tap.connections.filter((steps) => steps.length > 0);
+  }
+
+  test('statements, errors, USE: each with its answer', async () => {
+    const script = [
+      "INSERT INTO orders VALUES (1, 'one'), (2, 'two')",
+      'SELECT id FROM orders',
+      'SELECT nothing FROM nowhere',
+      'UPDATE orders SET id = id + 1',
+      'USE stock',
+      'SELECT 1 WHERE 0',
+    ];
+    const [steps] = await record(['--force', '--skip-auto-rehash', 'shop'], `${script.join(';\n')};\n`);
+    const pairs = pairsOf(steps!).filter(
+      ([request]) => !request.attributes['db.query.text']?.toString().includes('@@'),
+    );
+    expect(pairs.map(summaryOf)).toEqual([
+      'LOGIN → shop',
+      'INSERT orders → shop, 2 affected',
+      'SELECT orders → shop, 2 rows',
+      'SELECT nowhere → shop, 1146 42S02',
+      'UPDATE orders → shop, 2 affected',
+      // The client asks which database it is in, and then for another.
+      'SELECT → shop, 1 rows',
+      'INIT_DB → stock',
+      'SELECT → stock, 0 rows',
+    ]);
+    expect(pairs.every(([{ attributes }]) => attributes['db.system.name'] === 'mariadb')).toBe(true);
+  });
+
+  test('several results, a local file, a cursor of the server, prepared by SQL', async () => {
+    writeFileSync(join(folder, 'a.csv'), '7\tseven\n8\teight\n');
+    const script = [
+      'DELIMITER //',
+      'CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; INSERT INTO orders VALUES (9, NULL); END//',
+      'CALL p()//',
+      `LOAD DATA LOCAL INFILE '${folder}/a.csv' INTO TABLE orders//`,
+      "PREPARE s FROM 'SELECT id FROM orders WHERE id = ?'//",
+      'SET @a = 9//',
+      'EXECUTE s USING @a//',
+    ];
+    const [steps] = await record(['--local-infile=1', '--skip-auto-rehash', 'shop'], `${script.join('\n')}\n`);
+    const said = pairsOf(steps!).map(summaryOf);
+    expect(said).toContain('CALL p → shop, 2 rows, 1 affected');
+    expect(said).toContain('LOAD orders → shop, 2 affected');
+    expect(said.at(-1)).toBe('EXECUTE → shop, 1 rows');
+  });
+
+  test('a query and a row of more than 16 MiB', async () => {
+    const script = `SELECT 'begin';\nINSERT INTO orders VALUES (99, '${'x'.repeat(17_000_000)}');\n`;
+    const query = 'SELECT note FROM orders WHERE id = 99; SELECT 3;\n';
+    const [steps] = await record(['--max-allowed-packet=64M', '--skip-auto-rehash', 'shop'], script + query);
+    const said = pairsOf(steps!).map(summaryOf);
+    expect(said.slice(-3)).toEqual([
+      'INSERT orders → shop, 1 affected',
+      'SELECT orders → shop, 1 rows',
+      'SELECT → shop, 1 rows',
+    ]);
+  });
+
+  test('a wrong password, and a compressed connection', async () => {
+    const refused = openTap(port);
+    const tap = await refused;
+    await client(tap.port, ['-uother', '-pwrong', '-e', 'SELECT 1']).catch(() => undefined);
+    await tap.close();
+    expect(pairsOf(tap.connections[0]!).map(summaryOf)).toEqual(['LOGIN → 1045 28000']);
+    const [compressed] = await record(['--compress', 'shop', '-e', 'SELECT 1']);
+    expect(outputOf(compressed!).at(-1)?.type).toBe('give-up');
+    expect(pairsOf(compressed!).map(([request]) => request.attributes['mysql.compression'])).toEqual(['zlib']);
+  });
+
+  test('one read in a hundred lost, or joined midway: nothing is invented, and most is found', async () => {
+    const load = ['--concurrency=4', '--iterations=1', '--number-of-queries=4000', '--auto-generate-sql'];
+    const connections = await record([...load, '--no-drop', '--auto-generate-sql-load-type=mixed'], '', 'mariadb-slap');
+    let [seen, wanted] = [0, 0];
+    for (const [index, steps] of connections.entries()) {
+      const truth = new Map(outputOf(steps).map((message) => [placeOf(message), message]));
+      const lossy = loseEvery(steps, 100, index * 37);
+      const found = outputOf(lossy).filter(isWholeMessage);
+      for (const message of found)
+        expect(truth.get(placeOf(message))).toMatchObject({ last: message.last, ...attributesOf(message) });
+      const whole = [...truth.values()].filter((one) => isWholeMessage(one) && isCaptured(lossy, one.first, one.last));
+      const places = new Set(found.map(placeOf));
+      wanted += whole.length;
+      seen += whole.filter((message) => places.has(placeOf(message))).length;
+      const later = outputOf(steps.slice(steps.length >> 1), OPEN_MID_STREAM).filter(isWholeMessage);
+      for (const message of later) expect(truth.get(placeOf(message))).toMatchObject({ last: message.last });
+    }
+    expect(wanted).toBeGreaterThan(4000);
+    expect(seen / wanted).toBeGreaterThanOrEqual(0.95);
+  });
+});
+
+// ── the server and its tap ────────────────────────────────────────────────────────────────────────────────────────
+
+async function client(port: number, parameters: string[], input = '', program = 'mariadb'): Promise<string> {
+  const where = ['--no-defaults', '-h127.0.0.1', `-P${port}`, '--protocol=tcp'];
+  const user = parameters.some((one) => one.startsWith('-u')) ? [] : ['-uroot'];
+  const child = promisify(execFile)(program, [...where, ...user, ...parameters], { maxBuffer: 1 << 28 });
+  child.child.stdin?.on('error', () => {}).end(input);
+  return (await child).stdout;
+}
+
+async function openTap(serverPort: number) {
+  const connections: Step[][] = [];
+  const listener = createServer((socket) => {
+    const steps: Step[] = [];
+    connections.push(steps);
+    const upstream = connect(serverPort, '127.0.0.1');
+    const copy = (direction: number) => (bytes: Buffer) => {
+      steps.push({ kind: DATA, direction, bytes, wireLength: bytes.length, timestamp: steps.length + 1 });
+    };
+    socket.on('data', copy(FROM_CLIENT)).pipe(upstream);
+    upstream.on('data', copy(FROM_SERVER)).pipe(socket);
+    for (const one of [socket, upstream]) one.on('error', () => one.destroy());
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const close = () => new Promise<void>((resolve) => listener.close(() => resolve()));
+  return { port: (listener.address() as AddressInfo).port, connections, close };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+async function untilListening(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt++) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
+      socket.on('connect', () => socket.destroy());
+    });
+    if (open) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`mariadbd does not listen on ${port}`);
+}
+
+// ── what the parser says ──────────────────────────────────────────────────────────────────────────────────────────
+
+function outputOf(steps: readonly Step[], flags = 0): readonly Output[] {
+  return parse(mysql!, splitEvery(steps, INPUT_BYTES / 8), flags, { inputBytes: INPUT_BYTES });
+}
+
+/** The k-th request that is answered, and the k-th response. */
+function pairsOf(steps: readonly Step[]): [Output, Output][] {
+  expect(new Harness(mysql!).identify(steps.slice(0, 2))).toBe(100);
+  const output = outputOf(steps);
+  expect(output.filter(({ type }) => type === 'desync')).toEqual([]);
+  const requests = output.filter(({ type, flags }) => type === 'request' && !flags.includes('no-response'));
+  const responses = output.filter(({ type }) => type === 'response');
+  expect(responses).toHaveLength(requests.length);
+  return requests.map((request, index) => [request, responses[index]!]);
+}
+
+function summaryOf([request, { attributes }]: [Output, Output]): string {
+  const { 'db.namespace': database, 'db.response.returned_rows': rows } = attributes;
+  const { 'mysql.response.affected_rows': affected, 'db.response.status_code': code } = attributes;
+  const counts = [rows !== undefined && `${rows} rows`, affected !== undefined && `${affected} affected`];
+  const error = code !== undefined && `${code} ${attributes['mysql.response.sqlstate']}`;
+  return `${request.attributes['db.query.summary']} → ${[database, ...counts, error].filter(Boolean).join(', ')}`;
+}
+
+const placeOf = ({ type, first }: Output) => `${type}@${first}`;
+
+function isWholeMessage({ type, flags }: Output): boolean {
+  return (type === 'request' || type === 'response') && !flags.includes('partial');
+}
+
+/** All but the database, which a loss makes forget. */
+function attributesOf({ attributes }: Output): { attributes?: object } {
+  const { 'db.namespace': _, ...others } = attributes;
+  return Object.keys(others).length === 0 ? {} : { attributes: others };
+}
+
+/** Every n-th step as a gap, from `start` on; the timestamps tell which. The handshake stays. */
+function loseEvery(steps: readonly Step[], n: number, start: number): Step[] {
+  return steps.map((step, index) => {
+    return index > 4 && (index + start) % n === n - 1 ? { ...step, kind: GAP, bytes: new Uint8Array(0) } : step;
+  });
+}
+
+function isCaptured(steps: readonly Step[], first: number, last: number): boolean {
+  return steps.slice(first - 1, last).every(({ kind }) => kind === DATA);
+}
