@@ -71,15 +71,15 @@ const CLOSE: u32 = 0x29;
 const COMMA: u32 = 0x2c;
 const SEMICOLON: u32 = 0x3b;
 
-let expected: u32 = NOTHING;
+let expected: u32 = 0;
 let depth: u32 = 0;
 /** By depth: a statement with FROM is there; names of tables may follow a comma; a WITH whose verb is yet to come. */
 let queries: u64 = 0;
 let lists: u64 = 0;
 let withs: u64 = 0;
 /** The last verb, the keyword before this one, and whether a statement may begin here. */
-let verb: u32 = OTHER;
-let before: u32 = OTHER;
+let verb: u32 = 0;
+let before: u32 = 0;
 let isStart: bool = true;
 let isWrapped: bool = false;
 let isFirst: bool = true;
