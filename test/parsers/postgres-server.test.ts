@@ -1,0 +1,305 @@
+/**
+ * The Postgres parser against a real server: psql and pgbench talk through a tap that records both streams; what the
+ * parser makes of them must agree, statement by statement, with what was asked and what these programs are known to
+ * do. Skipped, with the reason, where there is no server.
+ */
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadParsers } from '../../fuzz/parsers.ts';
+import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
+import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
+import { DATA, FROM_CLIENT, FROM_SERVER, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
+import { sayUnavailable } from '../support/unavailable.ts';
+
+const postgres = (await loadParsers()).find(({ name }) => name === 'postgres');
+const bin = findBin();
+/** The server refuses to run as root; this account comes with Debian's package. */
+const account = process.getuid?.() === 0 ? accountOf('postgres') : {};
+const reason = reasonNot();
+if (reason) sayUnavailable('Postgres against a real server', reason);
+
+/** Larger reads than this come in pieces. */
+const INPUT_BYTES = 256 * 1024;
+
+describe.skipIf(reason !== '')('Postgres against a real server', { timeout: 60_000 }, () => {
+  let folder: string;
+  let serverPort: number;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'spanwire-postgres-'));
+    chmodSync(folder, 0o777);
+    serverPort = await freePort();
+    asServer('initdb', ['-D', join(folder, 'data'), '-U', 'app', '-A', 'trust', '--no-sync']);
+    const options = `-p ${serverPort} -k ${folder} -c listen_addresses=127.0.0.1 -c fsync=off`;
+    asServer('pg_ctl', ['-D', join(folder, 'data'), '-l', join(folder, 'log'), '-w', '-o', options, 'start']);
+  }, 60_000);
+
+  afterAll(() => {
+    if (existsSync(join(folder, 'data'))) asServer('pg_ctl', ['-D', join(folder, 'data'), '-m', 'immediate', 'stop']);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function record(program: string, parameters: string[], input = ''): Promise<Step[][]> {
+    const tap = await openTap(serverPort);
+    const options = ['-h', '127.0.0.1', '-p', String(tap.port), '-U', 'app'];
+    const child = promisify(execFile)(join(bin, program), [...options, ...parameters], {
+      env: { ...process.env, PGSSLMODE: 'prefer', PGGSSENCMODE: 'disable' },
+    });
+    child.child.stdin?.end(input);
+    await child;
+    await tap.close();
+    return tap.connections;
+  }
+
+  test('psql: statements, rows, errors, COPY both ways', async () => {
+    const script = [
+      'CREATE TABLE t (a int primary key, b text);',
+      "INSERT INTO t VALUES (1, 'one'), (2, 'two');",
+      'SELECT * FROM t ORDER BY a;',
+      'SELECT * FROM nosuch;',
+      'SELECT 1/0;',
+      'COPY t FROM STDIN;\n3\tthree\n4\tfour\n\\.',
+      'COPY t TO STDOUT;',
+      'UPDATE t SET b = upper(b) WHERE a > 2;',
+      'SELECT generate_series(1, 5000);',
+      'SELECT 1 \\; SELECT 2 \\; SELECT 3;',
+      'DELETE FROM t;',
+    ];
+    const { requests, responses } = parseAll(await record('psql', ['-X', '-q', '-d', 'postgres'], script.join('\n')));
+    const seen = requests.map(({ attributes }, index) => {
+      const answer = responses[index]?.attributes ?? {};
+      const rows = answer['db.response.returned_rows'] ?? answer['postgresql.affected_rows'];
+      return [attributes['db.query.summary'], answer['db.response.status_code'] ?? rows];
+    });
+    expect(seen).toEqual([
+      ['CREATE TABLE t', undefined],
+      ['INSERT t', 2],
+      ['SELECT t', 2],
+      ['SELECT nosuch', '42P01'],
+      ['SELECT', '22012'],
+      ['COPY t', 2],
+      ['COPY t', 4],
+      ['UPDATE t', 2],
+      ['SELECT', 5000],
+      ['SELECT', 3],
+      ['DELETE t', 4],
+    ]);
+    expect(responses).toHaveLength(requests.length);
+    expect(new Set(requests.map(({ attributes }) => attributes['db.namespace']))).toEqual(new Set(['postgres']));
+  });
+
+  test.each(['simple', 'extended', 'prepared'])('pgbench -M %s: every statement of every transaction', async (mode) => {
+    await promisify(execFile)(join(bin, 'pgbench'), [
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(serverPort),
+      '-U',
+      'app',
+      '-i',
+      '-q',
+      'postgres',
+    ]);
+    const connections = await record('pgbench', ['-n', '-M', mode, '-c', '4', '-t', '100', 'postgres']);
+    const { requests, responses } = parseAll(connections);
+    const counted = counts(requests, 'db.query.summary');
+    for (const name of [
+      'UPDATE pgbench_accounts',
+      'SELECT pgbench_accounts',
+      'INSERT pgbench_history',
+      'BEGIN',
+      'END',
+    ]) {
+      expect([name, counted[name]]).toEqual([name, 400]);
+    }
+    expect(responses).toHaveLength(requests.length);
+    expect(requests.filter(({ flags }) => flags.includes('partial'))).toEqual([]);
+  });
+
+  test('psql: a pipeline whose second statement fails', async () => {
+    const text = 'SELECT 1; SELECT 1/0; SELECT 3;';
+    const steps = await pipeline(serverPort, text.split('; '));
+    const { requests, responses } = parseAll([steps]);
+    expect(requests).toHaveLength(4);
+    expect(responses.map(({ attributes }) => attributes['error.type'])).toEqual([
+      undefined,
+      '22012',
+      'pipeline_aborted',
+      undefined,
+    ]);
+  });
+
+  test('one read in a hundred lost: at least 95 % of the rest is found, and nothing else', async () => {
+    const connections = await record('pgbench', ['-n', '-M', 'prepared', '-c', '4', '-t', '200', 'postgres']);
+    let [seen, wanted] = [0, 0];
+    for (const [index, steps] of connections.entries()) {
+      const lossy = loseEvery(steps, 100, index * 37);
+      const truth = new Map(parseOne(steps).map((message) => [placeOf(message), message]));
+      const found = parseOne(lossy).filter(({ type }) => type === 'request' || type === 'response');
+      for (const message of found.filter(({ flags }) => !flags.includes('partial'))) {
+        expect(truth.get(placeOf(message))).toMatchObject({ last: message.last, attributes: message.attributes });
+      }
+      const whole = [...truth.values()].filter(({ type, first, last }) => {
+        return (type === 'request' || type === 'response') && isCaptured(lossy, first, last);
+      });
+      const places = new Set(found.map(placeOf));
+      wanted += whole.length;
+      seen += whole.filter((message) => places.has(placeOf(message))).length;
+    }
+    expect(wanted).toBeGreaterThan(8000);
+    expect(seen / wanted).toBeGreaterThanOrEqual(0.95);
+  });
+});
+
+// ── the server ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function findBin(): string {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  return versions.map((one) => join(root, one, 'bin')).find((one) => existsSync(join(one, 'initdb'))) ?? '';
+}
+
+function accountOf(name: string): { uid?: number; gid?: number } {
+  const [uid, gid] = ['-u', '-g'].map((which) => Number(spawnSync('id', [which, name]).stdout?.toString() || 'NaN'));
+  return Number.isInteger(uid) && uid! > 0 ? { uid: uid!, gid: gid! } : {};
+}
+
+function reasonNot(): string {
+  if (!postgres) return 'the Postgres parser is not selected';
+  if (!bin) return 'no PostgreSQL server is installed';
+  return process.getuid?.() === 0 && !('uid' in account) ? 'the server does not run as root' : '';
+}
+
+function asServer(program: string, parameters: string[]): void {
+  execFileSync(join(bin, program), parameters, { ...account, cwd: tmpdir(), stdio: 'ignore' });
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+// ── the tap ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function openTap(serverPort: number) {
+  const connections: Step[][] = [];
+  const listener = createServer((client) => {
+    const steps: Step[] = [];
+    connections.push(steps);
+    const upstream = connect(serverPort, '127.0.0.1');
+    client.on('data', recorder(steps, FROM_CLIENT)).pipe(upstream);
+    upstream.on('data', recorder(steps, FROM_SERVER)).pipe(client);
+    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (listener.address() as AddressInfo).port,
+    connections,
+    close: () => new Promise<void>((resolve) => listener.close(() => resolve())),
+  };
+}
+
+function recorder(steps: Step[], direction: number) {
+  return (bytes: Buffer) => {
+    steps.push({ kind: DATA, direction, bytes, wireLength: bytes.length, timestamp: steps.length + 1 });
+  };
+}
+
+/** Sends all statements in one batch before one Sync, and one more in a batch of its own. */
+async function pipeline(port: number, statements: readonly string[]): Promise<Step[]> {
+  const steps: Step[] = [];
+  const socket = connect(port, '127.0.0.1');
+  const ready = (count: number) =>
+    new Promise<void>((resolve) => {
+      let bytes = Buffer.alloc(0);
+      const listen = (more: Buffer) => {
+        bytes = Buffer.concat([bytes, more]);
+        if (bytes.toString('latin1').split('Z\0\0\0\x05').length <= count) return;
+        socket.off('data', listen);
+        resolve();
+      };
+      socket.on('data', listen);
+    });
+  socket.on('data', recorder(steps, FROM_SERVER));
+  const send = (bytes: Buffer) => {
+    recorder(steps, FROM_CLIENT)(bytes);
+    socket.write(bytes);
+  };
+  const parameters = Buffer.from('\0\x03\0\0user\0app\0database\0postgres\0\0', 'latin1');
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(parameters.length + 4);
+  const started = ready(1);
+  send(Buffer.concat([length, parameters]));
+  await started;
+  const done = ready(2);
+  const batches = [statements, ['SELECT 4']].map((batch) => [...batch.flatMap(extended), message('S', '')]);
+  send(Buffer.concat(batches.flat()));
+  await done;
+  socket.destroy();
+  return steps;
+}
+
+function extended(text: string): Buffer[] {
+  return [message('P', `\0${text}\0\0\0`), message('B', '\0\0\0\0\0\0\0\0'), message('E', '\0\0\0\0\0')];
+}
+
+function message(type: string, body: string): Buffer {
+  const head = Buffer.alloc(5);
+  head.write(type, 'latin1');
+  head.writeUInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, Buffer.from(body, 'latin1')]);
+}
+
+// ── what the parser says ──────────────────────────────────────────────────────────────────────────────────────────
+
+function parseAll(connections: readonly Step[][]): Record<'requests' | 'responses', Output[]> {
+  const harness = new Harness(postgres!, { inputBytes: INPUT_BYTES });
+  const output = connections
+    .filter((steps) => steps.length > 0)
+    .flatMap((steps) => {
+      expect(harness.identify(steps.slice(0, 2))).toBeGreaterThanOrEqual(IDENTIFY_SCORE_MIN);
+      const connection = harness.open();
+      harness.feed(connection, splitEvery(steps, INPUT_BYTES / 8));
+      return harness.output(connection);
+    });
+  const types = new Set(['request', 'response', 'define', 'undefine']);
+  expect(output.filter(({ type }) => !types.has(type))).toEqual([]);
+  return {
+    requests: output.filter(({ type }) => type === 'request'),
+    responses: output.filter(({ type }) => type === 'response'),
+  };
+}
+
+const placeOf = ({ type, first }: Output) => `${type}@${first}`;
+
+function parseOne(steps: readonly Step[]): Output[] {
+  return parse(postgres!, splitEvery(steps, INPUT_BYTES / 8), 0, { inputBytes: INPUT_BYTES });
+}
+
+/** Every n-th step as a gap, from `start` on; the timestamps tell which. */
+function loseEvery(steps: readonly Step[], n: number, start: number): Step[] {
+  return steps.map((step, index) => {
+    return (index + start) % n === n - 1 ? { ...step, kind: GAP, bytes: Buffer.alloc(0) } : step;
+  });
+}
+
+function isCaptured(steps: readonly Step[], first: number, last: number): boolean {
+  return steps.slice(first - 1, last).every(({ kind }) => kind === DATA);
+}
+
+function counts(messages: readonly Output[], attribute: string): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { attributes } of messages) {
+    const name = String(attributes[attribute]);
+    sums[name] = (sums[name] ?? 0) + 1;
+  }
+  return sums;
+}
