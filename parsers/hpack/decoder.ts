@@ -28,7 +28,7 @@ export let fieldUnknown: u32 = 0;
 /** Index of the static entry that the name was taken from; 0 when it was not. */
 export let fieldStatic: u32 = 0;
 /** What nextField said last. */
-export let block: u32 = END;
+export let block: u32 = 1;
 
 /** Longest block that is read. */
 export const BLOCK_MAX: u32 = 65536;

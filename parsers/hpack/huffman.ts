@@ -70,7 +70,7 @@ function fillShort(code: u32, length: u32, symbol: u32): void {
 
 /** Most bytes that `length` coded ones can become. */
 export function huffmanMost(length: u32): u32 {
-  return <u32>((<u64>length << 3) / 5);
+  return <u32>(((<u64>length) << 3) / 5);
 }
 
 /** Decodes from … end to `to`, which has room for huffmanMost; returns the length, or HUFFMAN_BAD. */
@@ -88,15 +88,15 @@ export function huffman(from: usize, end: usize, to: usize): u32 {
         from += bytes;
         count += bytes << 3;
         // What was read of a further byte comes again.
-        bits &= ~((<u64>-1) >> count);
+        bits &= ~(<u64>-1 >> count);
       } else {
         while (count <= 56 && from < end) {
-          bits |= <u64>load<u8>(from++) << (56 - count);
+          bits |= (<u64>load<u8>(from++)) << (56 - count);
           count += 8;
         }
       }
     }
-    let code = <u32>load<u16>(SHORT + (<u32>(bits >> 54) << 1));
+    let code = <u32>load<u16>(SHORT + ((<u32>(bits >> 54)) << 1));
     if (code == 0) code = long(<u32>(bits >> 32));
     const length = code >> 8;
     if (length > count || length == 0) return isPadding(bits, count) ? <u32>(to - start) : HUFFMAN_BAD;
@@ -118,5 +118,5 @@ function long(bits: u32): u32 {
 
 /** Fewer than eight bits, all ones. */
 function isPadding(bits: u64, count: u32): bool {
-  return count < 8 && (count == 0 || bits >> (64 - count) == (<u64>1 << count) - 1);
+  return count < 8 && (count == 0 || bits >> (64 - count) == ((<u64>1) << count) - 1);
 }

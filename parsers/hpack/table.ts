@@ -11,6 +11,7 @@
 import { copy } from '../sdk/bytes';
 
 const ENTRY_SIZE: u32 = 16;
+const HEADER: u32 = 32;
 /** What an entry counts beside its text. */
 export const OVERHEAD: u32 = 32;
 /** What both sides begin with. */
@@ -31,7 +32,7 @@ export const UNKNOWN_VALUE: u32 = 2;
 
 /** Bytes that a table of a capacity takes; the capacity is a multiple of 32. */
 export function tableSize(capacity: u32): u32 {
-  return offsetof<Table>() + (capacity / OVERHEAD) * ENTRY_SIZE + capacity + (capacity >> 1);
+  return HEADER + (capacity / OVERHEAD) * ENTRY_SIZE + capacity + (capacity >> 1);
 }
 
 @unmanaged
@@ -147,7 +148,7 @@ export class Table {
   private at(age: u32): Entry {
     let place = this.first + age;
     if (place >= this.slots) place -= this.slots;
-    return changetype<Entry>(changetype<usize>(this) + offsetof<Table>() + place * ENTRY_SIZE);
+    return changetype<Entry>(changetype<usize>(this) + HEADER + place * ENTRY_SIZE);
   }
 
   private get slots(): u32 {
@@ -155,7 +156,7 @@ export class Table {
   }
 
   private get texts(): usize {
-    return changetype<usize>(this) + offsetof<Table>() + this.slots * ENTRY_SIZE;
+    return changetype<usize>(this) + HEADER + this.slots * ENTRY_SIZE;
   }
 
   private get room(): u32 {
@@ -164,3 +165,4 @@ export class Table {
 }
 
 if (offsetof<Entry>() != ENTRY_SIZE) ERROR('Entry has another size');
+if (offsetof<Table>() > HEADER) ERROR('Table outgrows its place');

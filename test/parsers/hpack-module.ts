@@ -65,8 +65,8 @@ export class Hpack {
   }
 
   static async compile(): Promise<Hpack> {
-    const { instance } = await WebAssembly.instantiate((await compileSource(SOURCE)) as BufferSource);
-    return new Hpack(instance.exports as unknown as Exports);
+    const module = new WebAssembly.Module(new Uint8Array(await compileSource(SOURCE)));
+    return new Hpack(new WebAssembly.Instance(module).exports as unknown as Exports);
   }
 
   /** An empty table; `isWhole`: nothing came before. */
