@@ -1,0 +1,89 @@
+/** Texts that are said of a stream: gRPC codes, HTTP/2 error codes, methods. */
+
+import { Message } from '../sdk/output';
+
+/** The error of a reset whose payload was lost. */
+export const LOST_ERROR: u32 = 0xffffffff;
+
+const SCRATCH: usize = memory.data(64, 8);
+
+/** A constant of the module as an attribute. */
+export function sayText(message: Message, id: u32, text: string): void {
+  const units = changetype<usize>(text);
+  for (let i = 0; i < text.length; i++) store<u8>(SCRATCH + i, load<u8>(units + (i << 1)));
+  message.string(id, SCRATCH, text.length);
+}
+
+/** https://grpc.io/docs/guides/status-codes/ */
+export function codeName(code: u32): string {
+  switch (code) {
+    case 0:
+      return 'OK';
+    case 1:
+      return 'CANCELLED';
+    case 3:
+      return 'INVALID_ARGUMENT';
+    case 4:
+      return 'DEADLINE_EXCEEDED';
+    case 5:
+      return 'NOT_FOUND';
+    case 6:
+      return 'ALREADY_EXISTS';
+    case 7:
+      return 'PERMISSION_DENIED';
+    case 8:
+      return 'RESOURCE_EXHAUSTED';
+    case 9:
+      return 'FAILED_PRECONDITION';
+    case 10:
+      return 'ABORTED';
+    case 11:
+      return 'OUT_OF_RANGE';
+    case 12:
+      return 'UNIMPLEMENTED';
+    case 13:
+      return 'INTERNAL';
+    case 14:
+      return 'UNAVAILABLE';
+    case 15:
+      return 'DATA_LOSS';
+    case 16:
+      return 'UNAUTHENTICATED';
+  }
+  return 'UNKNOWN';
+}
+
+/** https://www.rfc-editor.org/rfc/rfc9113#section-7 */
+export function errorName(error: u32): string {
+  switch (error) {
+    case 0:
+      return 'NO_ERROR';
+    case 1:
+      return 'PROTOCOL_ERROR';
+    case 2:
+      return 'INTERNAL_ERROR';
+    case 3:
+      return 'FLOW_CONTROL_ERROR';
+    case 4:
+      return 'SETTINGS_TIMEOUT';
+    case 5:
+      return 'STREAM_CLOSED';
+    case 6:
+      return 'FRAME_SIZE_ERROR';
+    case 7:
+      return 'REFUSED_STREAM';
+    case 8:
+      return 'CANCEL';
+    case 9:
+      return 'COMPRESSION_ERROR';
+    case 10:
+      return 'CONNECT_ERROR';
+    case 11:
+      return 'ENHANCE_YOUR_CALM';
+    case 12:
+      return 'INADEQUATE_SECURITY';
+    case 13:
+      return 'HTTP_1_1_REQUIRED';
+  }
+  return '_OTHER';
+}
