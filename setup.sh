@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 
 build_packages="clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev g++ make"
 demo_packages="nginx redis-server"
-test_packages="clang-format lld minisign nginx openssl redis-server redis-tools tshark wrk"
+test_packages="clang-format lld mariadb-client mariadb-server minisign nginx openssl postgresql redis-server redis-tools tshark wrk"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -15,6 +15,9 @@ missing_packages() {
 	for package in "$@"; do
 		case $package in
 		clang | make | clang-format | minisign | openssl | tshark | wrk) command -v "$package" ;;
+		mariadb-client) command -v mariadb-slap ;;
+		mariadb-server) command -v mariadbd || ls /usr/sbin/mariadbd ;;
+		postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
 		lld) command -v wasm-ld || command -v wasm-ld-14 ;;
 		g++) command -v g++ ;;
 		llvm) command -v llvm-strip || command -v llvm-strip-14 ;;
