@@ -134,7 +134,7 @@ function takeCommand(c: Connection, half: Half, command: u32, now: u64): void {
   const isUnanswered = isSilent(command) || isStream(command);
   if (isUnanswered) message.flag(MESSAGE_NO_RESPONSE);
   message.commit();
-  if (command == STMT_CLOSE && frameKept >= HEADER + 5) undefine(c.slot, statementKey(c, le32(frameAt + HEADER + 1)));
+  if (command == STMT_CLOSE && frameKept >= HEADER + 5) undefine(c.slot, statementKey(le32(frameAt + HEADER + 1)));
   if (isStream(command)) {
     hint(c.slot, GIVE_UP);
     c.dead = true;
@@ -152,10 +152,8 @@ function noteChange(c: Connection, command: u32): void {
     readChange(payload, end);
     changeDatabase(c, handshake.databaseAt, handshake.databaseLength, handshake.isDatabaseLost);
   }
-  if (command == CHANGE_USER || command == RESET_CONNECTION) {
-    c.epoch++;
-    c.hasPrepared = false;
-  }
+  // Its statements are gone, too; but no server gives an id twice, so nothing has to be forgotten.
+  if (command == CHANGE_USER || command == RESET_CONNECTION) c.hasPrepared = false;
 }
 
 function takeQuery(c: Connection, message: Message, sequence: u8): void {
@@ -208,7 +206,7 @@ function takeExecute(c: Connection, message: Message, command: u32, sequence: u8
     return;
   }
   const id = le32(frameAt + HEADER + 1);
-  if (id != LAST_STATEMENT) message.reference(statementKey(c, id));
+  if (id != LAST_STATEMENT) message.reference(statementKey(id));
   else if (c.hasPrepared) writeStatement(message, c.prepared, c.preparedLength, c.preparedCut, false);
   else message.flag(MESSAGE_PARTIAL);
   message.commit();

@@ -17,7 +17,6 @@ import {
   BAD_BYTES,
   CLIENT_AREA,
   CLIENT_BYTES,
-  COMMANDS,
   Connection,
   LOST,
   LOST_BYTES,
@@ -69,8 +68,9 @@ function readClient(c: Connection, chunk: Chunk): bool {
     refuse(c, half, chunk);
     return true;
   }
-  const isText = command == QUERY || command == STMT_PREPARE;
-  if (isText && c.phase == COMMANDS && !c.isLarge && needsRoom(half, chunk, command)) {
+  // What has another number belongs to no command, whatever it begins with.
+  const isText = (command == QUERY || command == STMT_PREPARE) && headOf(half, chunk) >>> 24 == 0;
+  if (isText && !c.isLarge && needsRoom(half, chunk, command)) {
     c.grow();
     return false;
   }
@@ -104,10 +104,8 @@ function isCandidate(half: Half, chunk: Chunk, command: u32): bool {
 
 /** A text that will be kept: of a PREPARE any, of a query one that comes in pieces. */
 function needsRoom(half: Half, chunk: Chunk, command: u32): bool {
-  const head = headOf(half, chunk);
-  if (head >>> 24 != 0) return false;
   if (command == STMT_PREPARE) return true;
-  const size = (head & FULL) + HEADER;
+  const size = (headOf(half, chunk) & FULL) + HEADER;
   return size > CLIENT_AREA && (half.taken > 0 || chunk.length < size || size >= FULL);
 }
 

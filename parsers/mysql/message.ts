@@ -22,7 +22,7 @@ import { LOGIN, nameAt, nameOf, STMT_PREPARE } from './commands';
 import { HEADER } from './packet';
 import { Connection, MARIADB_SERVER, PLAIN, SYSTEM_UNKNOWN, UNKNOWN, ZLIB } from './state';
 
-/** Definitions: what the greeting said, and statements by epoch and id. */
+/** Definitions: what the greeting said, and statements by their id. */
 export const GREETING_KEY: u64 = 0x8000_0000_0000_0000;
 /** MariaDB's name for the statement prepared last. */
 export const LAST_STATEMENT: u32 = 0xffffffff;
@@ -30,8 +30,8 @@ const SQLSTATE: u32 = 5;
 
 const digits: usize = memory.data(16, 8);
 
-export function statementKey(c: Connection, id: u32): u64 {
-  return ((<u64>(c.epoch & 0x7fffffff)) << 32) | id;
+export function statementKey(id: u32): u64 {
+  return id;
 }
 
 /** The request of the frame at hand; the caller adds to it and commits. */

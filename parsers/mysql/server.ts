@@ -246,7 +246,11 @@ function takeResult(c: Connection, now: u64): void {
     c.isSequenced = false;
     return;
   }
-  const cursor = Cursor.over(payload, frameAt + min<u32>(frameKept, HEADER + length));
+  if (frameKept < HEADER + length) {
+    bad(c);
+    return;
+  }
+  const cursor = Cursor.over(payload, payload + length);
   const columns = kind == EOF ? 0 : lenenc(cursor);
   // MySQL and MariaDB may leave out the columns, and say so in a byte of its own.
   const isBare = cursor.left == 1 && cursor.u8() == 0;
@@ -328,14 +332,14 @@ function takePrepared(c: Connection, now: u64): void {
     bad(c);
     return;
   }
-  if (frameKept < HEADER + 9) {
+  if (frameKept < HEADER + min<u32>(length, 13)) {
     c.lose(LOST_BYTES);
     return;
   }
   defineKept(c, le32(payload + 1));
   c.preparedColumns = le16(payload + 5);
   c.left = le16(payload + 7);
-  const isBare = length == 13 && frameKept >= HEADER + 13 && load<u8>(payload, 12) == 0;
+  const isBare = length == 13 && load<u8>(payload, 12) == 0;
   if (isBare) finish(c, now, 0);
   else if (c.left > 0) c.step = PARAMETERS;
   else beginPrepared(c, now);
@@ -343,7 +347,7 @@ function takePrepared(c: Connection, now: u64): void {
 
 function defineKept(c: Connection, id: u32): void {
   const isKept = c.preparing == 1 && c.hasPrepared;
-  if (isKept) defineStatement(c.slot, statementKey(c, id), c.prepared, c.preparedLength, c.preparedCut);
+  if (isKept) defineStatement(c.slot, statementKey(id), c.prepared, c.preparedLength, c.preparedCut);
 }
 
 function endParameters(c: Connection, now: u64): void {

@@ -119,12 +119,9 @@ export class Connection extends ConnectionState {
   hasPrepared: bool;
   preparing: u8;
   preparedLength: u16;
-  /** Prepared statements of before a CHANGE_USER are gone. */
-  epoch: u32;
   /** Columns or parameters to come. */
   left: u32;
   preparedColumns: u32;
-  statement: u32;
   serverFlags: u32;
   // The response so far.
   first: u64;
