@@ -11,7 +11,9 @@ import { messageMemory } from './message-memory.ts';
 const MANIFEST = parseManifest(
   JSON.stringify({
     ...LINE_MANIFEST,
-    protocols: [{ ...LINE_MANIFEST.protocols[0], spanName: '{a.string} to {a.int}', spanNameFallback: 'fallback' }],
+    protocols: [
+      { ...LINE_MANIFEST.protocols[0], spanName: '{a.string} to {a.int}', spanNameFallback: 'only {a.string}' },
+    ],
     attributes: [
       { id: 1, name: 'a.string', type: 'string' },
       { id: 2, name: 'a.int', type: 'int' },
@@ -125,8 +127,8 @@ describe('decodeAttributes', () => {
 describe('nameSpan', () => {
   test.each([
     [{ 'a.string': 'GET', 'a.int': 3 }, 'GET to 3'],
-    [{ 'a.string': 'GET' }, 'fallback'],
-    [{ 'a.string': '_OTHER', 'a.int': 3 }, 'fallback'],
+    [{ 'a.string': 'GET' }, 'only GET'],
+    [{ 'a.string': '_OTHER', 'a.int': 3 }, LINE_MANIFEST.protocols[0]!.name],
     [{ 'a.string': '', 'a.int': 0 }, ' to 0'],
   ])('%o is %s', (attributes, name) => {
     expect(nameSpan(protocolFor(), attributes)).toBe(name);
