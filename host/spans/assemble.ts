@@ -94,8 +94,8 @@ export class Assembler {
     if (response >= 0) this.#copyAttributes(response, responseWords);
     const seen = m.flags[request]! | m.flags[last]!;
     let flags = isServer ? SPAN_SERVER : 0;
-    const errorFrom = isServer ? protocol.serverErrorFrom : protocol.clientErrorFrom;
-    if ((seen & MESSAGE_ERROR) !== 0 || status >= errorFrom) flags |= SPAN_ERROR;
+    const isError = isServer ? protocol.isServerError(status) : protocol.isClientError(status);
+    if ((seen & MESSAGE_ERROR) !== 0 || isError) flags |= SPAN_ERROR;
     if ((seen & MESSAGE_PARTIAL) !== 0) flags |= SPAN_PARTIAL;
     if ((seen & MESSAGE_SUSPECT) !== 0) flags |= SPAN_SUSPECT;
     if (response < 0) flags |= SPAN_ONE_WAY;

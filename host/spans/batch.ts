@@ -141,14 +141,19 @@ export class SealedBatch implements Spans {
     const count = c.requestAttributes[index]! + c.responseAttributes[index]!;
     const traceState = decodeAttributes(attributes, protocol, c.words, c.attributesAt[index]!, count);
     const status = c.status[index]!;
-    if (protocol.statusAttribute !== undefined && status !== 0) attributes[protocol.statusAttribute] = status;
+    // A message may say the status in words of its own, under the same attribute.
+    const statusName = protocol.statusAttribute;
+    if (statusName !== undefined && status !== 0) attributes[statusName] ??= status;
     if (protocol.requestBodyAttribute !== undefined && c.requestBodyBytes[index]! > 0) {
       attributes[protocol.requestBodyAttribute] = c.requestBodyBytes[index]!;
     }
     if (protocol.responseBodyAttribute !== undefined && (flags & SPAN_ONE_WAY) === 0) {
       attributes[protocol.responseBodyAttribute] = c.responseBodyBytes[index]!;
     }
-    if ((flags & SPAN_ERROR) !== 0) attributes['error.type'] ??= status !== 0 ? String(status) : '_OTHER';
+    if ((flags & SPAN_ERROR) !== 0) {
+      const said = statusName === undefined ? undefined : attributes[statusName];
+      attributes['error.type'] ??= status !== 0 ? String(said ?? status) : '_OTHER';
+    }
     if ((flags & SPAN_PARTIAL) !== 0) attributes['spanwire.partial'] = true;
     if ((flags & SPAN_SUSPECT) !== 0) attributes['spanwire.suspect'] = true;
     return { attributes, traceState };

@@ -19,6 +19,8 @@ export interface AttributeField {
 /** A span name template as alternating literal text and attribute names. */
 type NamePart = { readonly literal: string } | { readonly attribute: string };
 
+type StatusRule = (status: number) => boolean;
+
 export interface SpanProtocol {
   readonly name: string;
   readonly kind: Protocol['kind'];
@@ -28,9 +30,9 @@ export interface SpanProtocol {
   readonly traceparentId: number;
   readonly tracestateId: number;
   readonly statusAttribute: string | undefined;
-  /** A status at or above this is an error for that side; Infinity where none is. */
-  readonly serverErrorFrom: number;
-  readonly clientErrorFrom: number;
+  /** Whether a status is an error for that side. */
+  readonly isServerError: StatusRule;
+  readonly isClientError: StatusRule;
   readonly requestBodyAttribute: string | undefined;
   readonly responseBodyAttribute: string | undefined;
   readonly nameParts: readonly NamePart[];
@@ -74,8 +76,8 @@ function describe(manifest: Manifest, protocol: Protocol, optIn: ReadonlySet<str
     traceparentId,
     tracestateId,
     statusAttribute: protocol.status?.attribute,
-    serverErrorFrom: protocol.status?.error.server ?? Number.POSITIVE_INFINITY,
-    clientErrorFrom: protocol.status?.error.client ?? Number.POSITIVE_INFINITY,
+    isServerError: statusRule(protocol.status?.error.server),
+    isClientError: statusRule(protocol.status?.error.client),
     requestBodyAttribute: protocol.bodySize?.request,
     responseBodyAttribute: protocol.bodySize?.response,
     nameParts: takeApart(protocol.spanName),
@@ -84,6 +86,13 @@ function describe(manifest: Manifest, protocol: Protocol, optIn: ReadonlySet<str
     serverKind: protocol.kind === 'messaging' ? 'consumer' : 'server',
     clientKind: protocol.kind === 'messaging' ? 'producer' : 'client',
   };
+}
+
+/** From a status on, or each of a list. */
+function statusRule(errors: number | readonly number[] | undefined): StatusRule {
+  if (typeof errors === 'object') return (status) => errors.includes(status);
+  const from = errors ?? Number.POSITIVE_INFINITY;
+  return (status) => status >= from;
 }
 
 function takeApart(template: string): NamePart[] {

@@ -36,6 +36,8 @@ const version = z
   .refine((text) => valid(text) === text, 'must be a semantic version such as 1.0.0');
 const attributeType = z.enum(['string', 'int', 'double', 'boolean']);
 const status = z.int().min(1).max(0xffff_ffff);
+/** From this status on, or each of these, is an error. */
+const errorRule = z.union([status, z.array(status).min(1).max(64)]);
 
 const attributeDefinition = z.strictObject({
   /** Stands in the attribute records of the module's output. */
@@ -63,11 +65,11 @@ const protocol = z.strictObject({
   /** Span name: `{attribute}` is replaced; where one is missing, the fallback names the span. */
   spanName: z.string().min(1).max(256),
   spanNameFallback: z.string().min(1).max(128),
-  /** Attribute that reports MESSAGE_STATUS of the response, and from which value on it is an error for each side. */
+  /** Attribute that reports MESSAGE_STATUS of the response, and which values are errors for each side. */
   status: z
     .strictObject({
       attribute: attributeName,
-      error: z.strictObject({ server: status.optional(), client: status.optional() }),
+      error: z.strictObject({ server: errorRule.optional(), client: errorRule.optional() }),
     })
     .optional(),
   /** Attributes that report MESSAGE_BODY_BYTES. */

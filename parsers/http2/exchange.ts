@@ -25,6 +25,8 @@ import {
 } from './streams';
 
 const FINAL: u32 = 200;
+/** Nanoseconds that a client's clock for a deadline may be ahead of its request on the wire. */
+const EARLY: u64 = 5000000;
 
 /** A header block of the client; its fields were read. */
 export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): void {
@@ -45,7 +47,7 @@ export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): vo
     if (isGrpc()) {
       stream.flags |= IS_GRPC;
       const limit = timeout();
-      stream.deadline = limit == 0 ? 0 : half.blockFirst + limit;
+      stream.deadline = limit == 0 ? 0 : half.blockFirst + limit - min(limit >> 4, EARLY);
     }
     sayRequest(c.slot, stream, half.blockFirst, now, half.blockBytes);
   }

@@ -130,9 +130,12 @@ export function sayResponse(slot: u32, stream: Stream, last: u64, hasTrailers: b
 export function sayReset(slot: u32, stream: Stream, last: u64, error: u32, isClient: bool): void {
   if ((stream.flags & HAS_RESPONSE) == 0) stream.first = last;
   const message = open(slot, stream, last);
-  message.flag(error == LOST_ERROR ? MESSAGE_ERROR | MESSAGE_PARTIAL : MESSAGE_ERROR);
+  const isKnown = error != LOST_ERROR;
+  if (!isKnown) message.flag(MESSAGE_PARTIAL);
+  // Of gRPC the code tells for whom it is an error.
+  if (!isKnown || (stream.flags & IS_GRPC) == 0) message.flag(MESSAGE_ERROR);
   if ((stream.flags & IS_GRPC) != 0) {
-    if (error != LOST_ERROR) sayCode(message, codeOfReset(stream, error, isClient, last));
+    if (isKnown) sayCode(message, codeOfReset(stream, error, isClient, last));
     sayCallSizes(message, stream);
   } else {
     sayText(message, ERROR_TYPE, errorName(error));

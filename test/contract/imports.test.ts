@@ -2,7 +2,7 @@
  * Who may know whom (docs/architecture.md): data flows one way, and each border has one contract.
  * A rule here is a sentence of the design; a file that breaks it is named with the import.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -61,11 +61,12 @@ describe('parsers', () => {
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
 
-  test.each(names)('%s imports its own folder and parsers/sdk', (name) => {
+  test.each(names)('%s imports its own folder, parsers/sdk and libraries', (name) => {
     const wrong = allImports(`parsers/${name}`).filter(({ target }) => {
       if (target.startsWith(`parsers/${name}/`) || target.startsWith('parsers/sdk/')) return false;
-      // A folder without a parser is a library: HPACK is one.
-      return !(name === 'http2' && target.startsWith('parsers/hpack/'));
+      // A folder without a manifest is a library.
+      const library = /^parsers\/([^/]+)\//.exec(target)?.[1];
+      return library === undefined || existsSync(join(ROOT, 'parsers', library, 'manifest.json'));
     });
     expect(wrong).toEqual([]);
   });

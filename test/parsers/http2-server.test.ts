@@ -1,0 +1,297 @@
+/**
+ * The HTTP/2 parser against real servers and clients: node:http2 and gRPC talk through a tap that records both streams;
+ * what the parser makes of them must agree, stream by stream, with what the client did.
+ */
+import { once } from 'node:events';
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  createServer as createHttp2,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from 'node:http2';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import {
+  Client,
+  credentials,
+  Server as GrpcServer,
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  ServerCredentials,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { afterEach, describe, expect, test } from 'vitest';
+import { loadParsers } from '../../fuzz/parsers.ts';
+import { type Output, parse } from '../../host/modules/trial/harness.ts';
+import type { Step } from '../../host/modules/trial/steps.ts';
+import { DATA, FROM_CLIENT, FROM_SERVER, GAP, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
+
+const http2 = (await loadParsers()).find(({ name }) => name === 'http2');
+const INPUT_BYTES = 256 * 1024;
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+describe.skipIf(http2 === undefined)('HTTP/2 of Node', { timeout: 60_000 }, () => {
+  test('bodies both ways, a thousand streams at a time', async () => {
+    const { tap, session } = await startHttp2();
+    const asked = Array.from({ length: 1000 }, (_, i) => ({
+      path: `/item/${i}?n=${i}`,
+      size: i % 7 === 0 ? 40_000 : i % 50,
+    }));
+    const statuses = await Promise.all(asked.map(({ path, size }) => send(session, path, size)));
+    session.close();
+    const { requests, responses } = split(parseAll(tap.steps));
+    expect(requests.map(({ attributes: a }) => `${a['url.path']}?${a['url.query']}`)).toEqual(
+      asked.map(({ path }) => path),
+    );
+    const byKey = new Map(responses.map((one) => [one.key, one]));
+    for (const [index, { key }] of requests.entries()) {
+      const { status, attributes } = byKey.get(key)!;
+      const { size } = asked[index]!;
+      expect([status, attributes['http.request.body.size'] ?? 0]).toEqual([statuses[index], size]);
+      expect(attributes['http.response.body.size']).toBe(size * 2);
+    }
+    expect(responses).toHaveLength(asked.length);
+    expect([...requests, ...responses].flatMap(({ flags }) => flags)).toEqual([]);
+  });
+
+  test('one read in a hundred lost: at least 95 % of the rest is found, and nothing else', async () => {
+    const { tap, session } = await startHttp2();
+    for (let i = 0; i < 4000; i += 4) {
+      await Promise.all([0, 1, 2, 3].map((k) => send(session, `/item/${i + k}`, (i + k) % 50)));
+    }
+    session.close();
+    const truth = new Map(parseAll(tap.steps).map((one) => [place(one), one]));
+    let [seen, wanted] = [0, 0];
+    for (let seed = 0; seed < 5; seed++) {
+      const lost = new Set(tap.steps.flatMap((_, at) => (at % 100 === 7 * seed + 20 ? [at] : [])));
+      const found = parseAll(tap.steps.map((step, at) => (lost.has(at) ? asGap(step) : step)));
+      const sound = found.filter(({ flags }) => !flags.includes('partial'));
+      for (const one of sound) {
+        const original = truth.get(place(one));
+        expect(original, `invented ${place(one)}`).toBeDefined();
+        expect(original!.attributes).toMatchObject(one.attributes);
+      }
+      const places = new Set(found.map(place));
+      const whole = [...truth.values()].filter(
+        ({ first, last }) => !lost.has(Number(first) - 1) && !lost.has(Number(last) - 1),
+      );
+      wanted += whole.length;
+      seen += whole.filter((one) => places.has(place(one))).length;
+    }
+    expect(wanted).toBeGreaterThan(30_000);
+    expect(seen / wanted).toBeGreaterThanOrEqual(0.95);
+  });
+
+  test('joined anywhere: what is said is true', async () => {
+    const { tap, session } = await startHttp2();
+    for (let i = 0; i < 60; i++) await send(session, `/item/${i}`, i);
+    session.close();
+    const truth = new Map(parseAll(tap.steps).map((one) => [place(one), one]));
+    for (let from = 1; from < tap.steps.length; from += 3) {
+      for (const one of parseAll(tap.steps.slice(from), OPEN_MID_STREAM)) {
+        expect(truth.get(place(one))!.attributes).toMatchObject(one.attributes);
+      }
+    }
+  });
+});
+
+describe.skipIf(http2 === undefined)('gRPC', { timeout: 60_000 }, () => {
+  test('all four kinds, errors and deadlines', async () => {
+    const { tap, client } = await startGrpc();
+    const codes = [await unary(client, 'ok'), await unary(client, 'fail'), await unary(client, 'slow', 200)];
+    await new Promise((resolve) =>
+      client.makeClientStreamRequest('/t.T/Gather', same, same, resolve).end(Buffer.from('x')),
+    );
+    const gather = client.makeClientStreamRequest('/t.T/Gather', same, same, () => undefined);
+    for (const text of ['a', 'b', 'c']) gather.write(Buffer.from(text));
+    gather.end();
+    await once(gather, 'status');
+    await drain(client.makeServerStreamRequest('/t.T/Spread', same, same, Buffer.from('4')));
+    const talk = client.makeBidiStreamRequest('/t.T/Talk', same, same);
+    for (const text of ['a', 'b']) talk.write(Buffer.from(text));
+    talk.end();
+    await drain(talk);
+    client.close();
+    expect(codes).toEqual([0, 7, 4]);
+    const timed = tap.steps.map((step, at) => ({ ...step, timestamp: Math.round(tap.elapsed[at]! * 1e6) }));
+    const { requests, responses } = split(parseAll(timed));
+    const byKey = new Map(responses.map((one) => [one.key, one]));
+    const told = requests.map(({ key, protocol, attributes }) => {
+      const a = byKey.get(key)!.attributes;
+      const count = (way: string) => Number(a[`rpc.${way}.message.count`] ?? -1);
+      return [
+        protocol,
+        attributes['rpc.method'],
+        a['rpc.response.status_code'],
+        count('request'),
+        count('response'),
+        a['rpc.grpc.kind'],
+      ];
+    });
+    expect(told).toEqual([
+      [1, 't.T/Once', 'OK', 1, 1, 'unary'],
+      [1, 't.T/Once', 'PERMISSION_DENIED', 1, 0, undefined],
+      [1, 't.T/Once', 'DEADLINE_EXCEEDED', 1, 0, undefined],
+      [1, 't.T/Gather', 'OK', 1, 1, 'unary'],
+      [1, 't.T/Gather', 'OK', 3, 1, 'client_stream'],
+      [1, 't.T/Spread', 'OK', 1, 4, 'server_stream'],
+      [1, 't.T/Talk', 'OK', 2, 2, 'bidi_stream'],
+    ]);
+    expect(byKey.get(requests[1]!.key)!.attributes['rpc.response.metadata.grpc-message']).toBe('not you: é');
+  });
+});
+
+// ── servers and clients ──────────────────────────────────────────────────────────────────────────────────────────
+
+async function startHttp2() {
+  const server = createHttp2({ settings: { maxConcurrentStreams: 2000 } });
+  server.on('stream', (stream, headers) => {
+    const parts: Buffer[] = [];
+    stream.on('data', (part: Buffer) => parts.push(part));
+    stream.on('end', () => {
+      const body = Buffer.concat(parts);
+      stream.respond({ ':status': body.length % 3 === 0 ? 200 : 404, 'x-path': headers[':path'] });
+      stream.end(Buffer.concat([body, body]));
+    });
+  });
+  const tap = await openTap(await listen(server));
+  const session = connectHttp2(`http://127.0.0.1:${tap.port}`);
+  endings.push(
+    () => server.close(),
+    () => session.destroy(),
+  );
+  return { tap, session };
+}
+
+async function send(session: ClientHttp2Session, path: string, size: number): Promise<number> {
+  const stream = session.request({ ':path': path, ':method': size > 0 ? 'POST' : 'GET' }, { endStream: size === 0 });
+  if (size > 0) stream.end(Buffer.alloc(size, 'b'));
+  const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders & IncomingHttpStatusHeader];
+  stream.resume();
+  await once(stream, 'close');
+  return headers[':status']!;
+}
+
+const same = (bytes: Buffer) => bytes;
+const method = (path: string, requestStream: boolean, responseStream: boolean) => ({
+  path,
+  requestStream,
+  responseStream,
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+});
+
+async function startGrpc() {
+  const server = new GrpcServer();
+  const once: handleUnaryCall<Buffer, Buffer> = ({ request }, reply) => {
+    if (request.toString() === 'fail') reply({ code: 7, details: 'not you: é' });
+    else if (request.toString() === 'ok') reply(null, request);
+  };
+  const gather: handleClientStreamingCall<Buffer, Buffer> = (call, reply) => {
+    call.on('data', () => undefined).on('end', () => reply(null, Buffer.from('done')));
+  };
+  const spread: handleServerStreamingCall<Buffer, Buffer> = (call) => {
+    for (let i = 0; i < Number(call.request.toString()); i++) call.write(call.request);
+    call.end();
+  };
+  const talk: handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+    call.on('data', (part: Buffer) => call.write(part)).on('end', () => call.end());
+  };
+  server.addService(
+    {
+      once: method('/t.T/Once', false, false),
+      gather: method('/t.T/Gather', true, false),
+      spread: method('/t.T/Spread', false, true),
+      talk: method('/t.T/Talk', true, true),
+    },
+    { once, gather, spread, talk },
+  );
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  const tap = await openTap(port);
+  const client = new Client(`127.0.0.1:${tap.port}`, credentials.createInsecure());
+  endings.push(
+    () => server.forceShutdown(),
+    () => client.close(),
+  );
+  return { tap, client };
+}
+
+function unary(client: Client, text: string, deadlineMs = 10_000): Promise<number> {
+  return new Promise((resolve) => {
+    const options = { deadline: Date.now() + deadlineMs };
+    const reply = (error: ServiceError | null) => resolve(error?.code ?? 0);
+    client.makeUnaryRequest('/t.T/Once', same, same, Buffer.from(text), new Metadata(), options, reply);
+  });
+}
+
+async function drain(call: NodeJS.ReadableStream & { on(event: 'status', listener: () => void): unknown }) {
+  call.resume();
+  await once(call, 'status');
+}
+
+// ── the tap ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Records what goes by on one connection, a step for each read; its time is its place, from 1 on. */
+async function openTap(serverPort: number) {
+  const steps: Step[] = [];
+  const started = performance.now();
+  const server: Server = createServer((client) => {
+    const upstream = connect(serverPort, '127.0.0.1');
+    for (const [from, to, direction] of [
+      [client, upstream, FROM_CLIENT],
+      [upstream, client, FROM_SERVER],
+    ] as const) {
+      from.on('data', (bytes: Buffer) => {
+        steps.push({ kind: DATA, direction, bytes, wireLength: bytes.length, timestamp: steps.length + 1 });
+        elapsed.push(performance.now() - started);
+        to.write(bytes);
+      });
+      from.on('end', () => to.end());
+      from.on('error', () => to.destroy());
+    }
+    endings.push(() => client.destroy());
+  });
+  const elapsed: number[] = [];
+  endings.push(() => server.close());
+  return { port: await listen(server), steps, elapsed };
+}
+
+async function listen(
+  server: { listen(port: number, host: string): unknown; address(): unknown } & NodeJS.EventEmitter,
+) {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+function asGap(step: Step): Step {
+  return { ...step, kind: GAP, bytes: new Uint8Array(0), timestamp: 0 };
+}
+
+function parseAll(steps: readonly Step[], flags = 0): Output[] {
+  return [...parse(http2!, steps, flags, { inputBytes: INPUT_BYTES, outputBytes: INPUT_BYTES })];
+}
+
+function split(output: readonly Output[]) {
+  return {
+    requests: output.filter(({ type }) => type === 'request'),
+    responses: output.filter(({ type }) => type === 'response'),
+  };
+}
+
+function place({ type, key, first }: Output): string {
+  return `${type} ${key} @${first}`;
+}
