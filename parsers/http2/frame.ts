@@ -11,7 +11,7 @@ import { be16, be32, copy } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom, hint } from '../sdk/output';
 import { check, clientBlock, endRequest, endResponse, promise, reset, serverBlock } from './exchange';
-import { has, METHOD, noFields, readFields, STATUS } from './fields';
+import { GRPC_STATUS, has, METHOD, noFields, readFields, STATUS } from './fields';
 import { countMessages, skipMessages } from './grpc';
 import {
   CONTINUATION,
@@ -214,7 +214,7 @@ function finishBlock(c: Connection, half: Half, direction: u32, at: usize, end: 
     }
   }
   if (half.step == TRIAL) {
-    if (!isGood || !has(direction == FROM_CLIENT ? METHOD : STATUS)) {
+    if (!isGood || !isProof(c, half, direction)) {
       half.dropBlock();
       c.forget(direction);
       return;
@@ -228,6 +228,12 @@ function finishBlock(c: Connection, half: Half, direction: u32, at: usize, end: 
     else serverBlock(c, half, ends, now);
   }
   half.dropBlock();
+}
+
+/** Fields that only a request or a response has; or the trailers of a call that is open. */
+function isProof(c: Connection, half: Half, direction: u32): bool {
+  if (direction == FROM_CLIENT) return has(METHOD);
+  return has(STATUS) || (has(GRPC_STATUS) && c.table.find(c.base, half.blockStream) != null);
 }
 
 // ── bodies ───────────────────────────────────────────────────────────────────────────────────────────────────────

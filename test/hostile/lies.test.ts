@@ -207,7 +207,7 @@ const LYING: readonly Lying[] = [
   {
     name: 'UPGRADE to and fro',
     manifest: { accepts: ['tunnel', 'websocket', 'http2', 'tls'] },
-    bad: `${hint(UPGRADE, 3)} (i32.const 0)`,
+    bad: `${hint(UPGRADE, 1)} (i32.const 0)`,
     holds: (siege) => {
       expect(siege.count('connections_upgraded')).toBe(3);
       expect(siege.ignored).toEqual([9001]);
