@@ -8,7 +8,6 @@ import { GIVE_UP, MESSAGE_NO_RESPONSE, MESSAGE_PARTIAL, UPGRADE, UPGRADE_TLS } f
 import { copy, le32 } from '../sdk/bytes';
 import { frameAt, frameBytes, frameCut, frameKept } from '../sdk/framer';
 import { hint, Message, undefine } from '../sdk/output';
-import { operationLength } from '../sql/summary';
 import {
   CHANGE_USER,
   fits,
@@ -174,7 +173,7 @@ function takeQuery(c: Connection, message: Message, sequence: u8): void {
   const length = <u32>(end - text);
   writeStatement(message, text, length, isCut, false);
   message.commit();
-  const isUnclear = isDrop() || (isCut && operationLength == 0);
+  const isUnclear = isDrop(isCut);
   const changes = isUse(text, length) || isUnclear;
   if (changes) {
     const isLost = isCut || isUnclear || statement.databaseLength == 0;

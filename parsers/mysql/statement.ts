@@ -123,10 +123,12 @@ export function isUse(from: usize, length: u32): bool {
   return true;
 }
 
-/** Whether the text, which `summarize` has just read, drops a database, which may be the one in use. */
-export function isDrop(): bool {
+/** Whether the text, which `summarize` has just read, drops a database, which may be the one in use; or may do so. */
+export function isDrop(isCut: bool): bool {
+  if (operationLength == 0) return isCut;
+  if (operationLength != 4 || load<u32>(operationAt) != 0x504f5244) return false;
   const end = summaryAt + summaryLength;
-  return startsWith(summaryAt, end, 'DROP DATABASE') || startsWith(summaryAt, end, 'DROP SCHEMA');
+  return isCut || startsWith(summaryAt, end, 'DROP DATABASE') || startsWith(summaryAt, end, 'DROP SCHEMA');
 }
 
 /** Whether a statement behind the first may be a USE. */
