@@ -28,7 +28,7 @@ function files(folder: string, ending: RegExp): string[] {
 /** Static, dynamic and type imports of TypeScript and AssemblyScript. */
 function importsOf(file: string): Import[] {
   const source = readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
-  const found = source.matchAll(/(?<!\.)\b(?:from|import)\s*\(?\s*'([^']+)'/g);
+  const found = source.matchAll(/(?<!\.)\b(?:from|import)\s*\(?\s*'([^'\s]+)'/g);
   return [...found].map(([, name]) => ({ file, target: resolve(file, name!) }));
 }
 
