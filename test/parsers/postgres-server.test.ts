@@ -3,55 +3,36 @@
  * parser makes of them must agree, statement by statement, with what was asked and what these programs are known to
  * do. Skipped, with the reason, where there is no server.
  */
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
 import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
 import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
+import { PostgresServer, postgresMissing, runPostgresProgram } from '../support/postgres-server.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
 
 const postgres = (await loadParsers()).find(({ name }) => name === 'postgres');
-const bin = findBin();
-/** The server refuses to run as root; this account comes with Debian's package. */
-const account = process.getuid?.() === 0 ? accountOf('postgres') : {};
-const reason = reasonNot();
+const reason = postgres ? postgresMissing() : 'the Postgres parser is not selected';
 if (reason) sayUnavailable('Postgres against a real server', reason);
 
 /** Larger reads than this come in pieces. */
 const INPUT_BYTES = 256 * 1024;
 
 describe.skipIf(reason !== '')('Postgres against a real server', { timeout: 60_000 }, () => {
-  let folder: string;
+  let server: PostgresServer;
   let serverPort: number;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'spanwire-postgres-'));
-    chmodSync(folder, 0o777);
-    serverPort = await freePort();
-    asServer('initdb', ['-D', join(folder, 'data'), '-U', 'app', '-A', 'trust', '--no-sync']);
-    const options = `-p ${serverPort} -k ${folder} -c listen_addresses=127.0.0.1 -c fsync=off`;
-    asServer('pg_ctl', ['-D', join(folder, 'data'), '-l', join(folder, 'log'), '-w', '-o', options, 'start']);
+    server = await PostgresServer.start();
+    serverPort = server.port;
   }, 60_000);
 
-  afterAll(() => {
-    if (existsSync(join(folder, 'data'))) asServer('pg_ctl', ['-D', join(folder, 'data'), '-m', 'immediate', 'stop']);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => server?.[Symbol.dispose]());
 
   async function record(program: string, parameters: string[], input = ''): Promise<Step[][]> {
     const tap = await openTap(serverPort);
-    const options = ['-h', '127.0.0.1', '-p', String(tap.port), '-U', 'app'];
-    const child = promisify(execFile)(join(bin, program), [...options, ...parameters], {
-      env: { ...process.env, PGSSLMODE: 'prefer', PGGSSENCMODE: 'disable' },
-    });
-    child.child.stdin?.end(input);
-    await child;
+    await runPostgresProgram(program, tap.port, parameters, input);
     await tap.close();
     return tap.connections;
   }
@@ -94,17 +75,7 @@ describe.skipIf(reason !== '')('Postgres against a real server', { timeout: 60_0
   });
 
   test.each(['simple', 'extended', 'prepared'])('pgbench -M %s: every statement of every transaction', async (mode) => {
-    await promisify(execFile)(join(bin, 'pgbench'), [
-      '-h',
-      '127.0.0.1',
-      '-p',
-      String(serverPort),
-      '-U',
-      'app',
-      '-i',
-      '-q',
-      'postgres',
-    ]);
+    await runPostgresProgram('pgbench', serverPort, ['-i', '-q', 'postgres']);
     const connections = await record('pgbench', ['-n', '-M', mode, '-c', '4', '-t', '100', 'postgres']);
     const { requests, responses } = parseAll(connections);
     const counted = counts(requests, 'db.query.summary');
@@ -155,37 +126,6 @@ describe.skipIf(reason !== '')('Postgres against a real server', { timeout: 60_0
     expect(seen / wanted).toBeGreaterThanOrEqual(0.95);
   });
 });
-
-// ── the server ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-function findBin(): string {
-  const root = '/usr/lib/postgresql';
-  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
-  return versions.map((one) => join(root, one, 'bin')).find((one) => existsSync(join(one, 'initdb'))) ?? '';
-}
-
-function accountOf(name: string): { uid?: number; gid?: number } {
-  const [uid, gid] = ['-u', '-g'].map((which) => Number(spawnSync('id', [which, name]).stdout?.toString() || 'NaN'));
-  return Number.isInteger(uid) && uid! > 0 ? { uid: uid!, gid: gid! } : {};
-}
-
-function reasonNot(): string {
-  if (!postgres) return 'the Postgres parser is not selected';
-  if (!bin) return 'no PostgreSQL server is installed';
-  return process.getuid?.() === 0 && !('uid' in account) ? 'the server does not run as root' : '';
-}
-
-function asServer(program: string, parameters: string[]): void {
-  execFileSync(join(bin, program), parameters, { ...account, cwd: tmpdir(), stdio: 'ignore' });
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 // ── the tap ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
