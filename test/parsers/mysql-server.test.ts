@@ -2,58 +2,43 @@
  * The MySQL parser against a real MariaDB: its client talks through a tap that records both streams; what the parser
  * makes of them must agree with what was asked and answered. Skipped, with the reason, where MariaDB is not installed.
  */
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
 import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
 import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
+import { MariadbServer, mariadbMissing, runMariadbProgram } from '../support/mariadb-server.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
 
 const mysql = (await loadParsers()).find(({ name }) => name === 'mysql');
-const missing = ['mariadbd', 'mariadb', 'mariadb-install-db', 'mariadb-slap'].filter(
-  (one) => spawnSync(one, ['--help'], { stdio: 'ignore' }).error,
-);
-const reason = mysql ? missing.map((one) => `${one} is not installed`).join(', ') : 'the mysql parser is not selected';
+const reason = mysql ? mariadbMissing() : 'the mysql parser is not selected';
 if (reason) sayUnavailable('mysql against a real server', reason);
 
 /** Larger reads than this come in pieces. */
 const INPUT_BYTES = 256 * 1024;
 
 describe.skipIf(reason !== '')('mysql against a real MariaDB', { timeout: 60_000 }, () => {
+  let server: MariadbServer;
   let folder: string;
-  let server: ChildProcess;
   let port: number;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'spanwire-mysql-'));
-    port = await freePort();
-    const data = [`--datadir=${folder}/data`, ...(process.getuid?.() === 0 ? ['--user=root'] : [])];
-    const install = [...data, '--auth-root-authentication-method=normal', '--skip-test-db'];
-    await promisify(execFile)('mariadb-install-db', ['--no-defaults', ...install]);
-    const options = [...data, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${folder}/socket`];
-    const log = ['--skip-log-bin', '--local-infile=1', '--max-allowed-packet=64M', '--skip-name-resolve'];
-    server = spawn('mariadbd', ['--no-defaults', ...options, ...log], { stdio: 'ignore' });
-    await untilListening(port);
-    await client(port, [
+    server = await MariadbServer.start();
+    ({ folder, port } = server);
+    await runMariadbProgram('mariadb', port, [
       '-e',
       'CREATE DATABASE shop; CREATE DATABASE stock; CREATE TABLE shop.orders (id INT, note LONGTEXT)',
     ]);
   }, 60_000);
 
-  afterAll(() => {
-    server?.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
 
   async function record(parameters: string[], input = '', program = 'mariadb'): Promise<Step[][]> {
     const tap = await openTap(port);
-    await client(tap.port, parameters, input, program).finally(tap.close);
+    await runMariadbProgram(program, tap.port, parameters, input).finally(tap.close);
     return tap.connections.filter((steps) => steps.length > 0);
   }
 
@@ -117,7 +102,7 @@ describe.skipIf(reason !== '')('mysql against a real MariaDB', { timeout: 60_000
   test('a wrong password, and a compressed connection', async () => {
     const refused = openTap(port);
     const tap = await refused;
-    await client(tap.port, ['-uother', '-pwrong', '-e', 'SELECT 1']).catch(() => undefined);
+    await runMariadbProgram('mariadb', tap.port, ['-uother', '-pwrong', '-e', 'SELECT 1']).catch(() => undefined);
     await tap.close();
     expect(pairsOf(tap.connections[0]!).map(summaryOf)).toEqual(['LOGIN → 1045 28000']);
     const [compressed] = await record(['--compress', 'shop', '-e', 'SELECT 1']);
@@ -149,14 +134,6 @@ describe.skipIf(reason !== '')('mysql against a real MariaDB', { timeout: 60_000
 
 // ── the server and its tap ────────────────────────────────────────────────────────────────────────────────────────
 
-async function client(port: number, parameters: string[], input = '', program = 'mariadb'): Promise<string> {
-  const where = ['--no-defaults', '-h127.0.0.1', `-P${port}`, '--protocol=tcp'];
-  const user = parameters.some((one) => one.startsWith('-u')) ? [] : ['-uroot'];
-  const child = promisify(execFile)(program, [...where, ...user, ...parameters], { maxBuffer: 1 << 28 });
-  child.child.stdin?.on('error', () => {}).end(input);
-  return (await child).stdout;
-}
-
 async function openTap(serverPort: number) {
   const connections: Step[][] = [];
   const listener = createServer((socket) => {
@@ -173,26 +150,6 @@ async function openTap(serverPort: number) {
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const close = () => new Promise<void>((resolve) => listener.close(() => resolve()));
   return { port: (listener.address() as AddressInfo).port, connections, close };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
-      socket.on('connect', () => socket.destroy());
-    });
-    if (open) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`mariadbd does not listen on ${port}`);
 }
 
 // ── what the parser says ──────────────────────────────────────────────────────────────────────────────────────────
