@@ -10,7 +10,7 @@
 #include "kernel.h"
 #include "wire.h"
 
-#define IOVECS_MAX 16
+#define IOVECS_MAX 128
 #define PROCESSES_MAX 32768
 #define IGNORED_MAX 65536
 #define OWN_MAX 1024

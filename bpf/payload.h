@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * From a syscall's arguments to payload bytes in the scratch: one flat buffer, or up to 16 iovecs.
+ * From a syscall's arguments to payload bytes in the scratch: one flat buffer, or up to 128 iovecs.
  */
 #ifndef SPANWIRE_PAYLOAD_H
 #define SPANWIRE_PAYLOAD_H
@@ -41,7 +41,7 @@ static __always_inline struct source source_of_message(__u64 message)
 	return source_of_iovecs(iov[0], iov[1]);
 }
 
-/* Bytes an iovec array asks for, as far as 16 entries; a function of its own so that it is verified once. */
+/* Bytes an iovec array asks for, as far as 128 entries; a function of its own so that it is verified once. */
 __noinline __u64 requested_bytes(__u64 address, __u64 iovecs)
 {
 	struct iovec one;

@@ -91,10 +91,11 @@ describeKernel('socket calls', () => {
     expectWhole(clientOut, serverIn);
   });
 
-  it('takes 16 pieces whole, and the first 16 of more with a gap behind them', async () => {
+  it('takes 128 pieces whole, and the first 128 of more with a gap behind them', async () => {
     const { clientOut } = await run('many-vectors');
-    expect(texts(clientOut)).toEqual(['abcdefghijklmnop', 'abcdefghijklmnop']);
-    expect(clientOut.map((record) => record.moved)).toEqual([16, 20]);
+    const first = 'abcdefghijklmnopqrst'.repeat(7).slice(0, 128);
+    expect(texts(clientOut)).toEqual([first, first]);
+    expect(clientOut.map((record) => record.moved)).toEqual([128, 132]);
     expect(flagged(clientOut, FLAG_TRUNCATED)).toEqual([false, true]);
     expect(gaps(clientOut)).toEqual([0]);
   });

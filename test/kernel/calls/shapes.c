@@ -32,17 +32,17 @@ void run_vectors(void)
 	check(preadv2(server, in, 2, -1, 0));
 }
 
-/* 20 pieces: four more than are looked at. */
+/* 132 pieces: four more than are looked at. */
 void run_many_vectors(void)
 {
 	static char letters[] = "abcdefghijklmnopqrst";
-	struct iovec out[20];
+	struct iovec out[132];
 
-	for (int i = 0; i < 20; i++)
-		out[i] = (struct iovec){&letters[i], 1};
-	check(writev(client, out, 16));
-	check(writev(client, out, 20));
-	take(36);
+	for (int i = 0; i < 132; i++)
+		out[i] = (struct iovec){&letters[i % 20], 1};
+	check(writev(client, out, 128));
+	check(writev(client, out, 132));
+	take(260);
 }
 
 /* One iovec and several that end exactly at, and beyond, the largest payload. */
