@@ -6,7 +6,8 @@
  */
 import * as abi from '../../parsers/sdk/abi.ts';
 import type { HeldChunk } from '../wasm/arena.ts';
-import type { Failure, ParserInstance } from '../wasm/instance.ts';
+import type { Failure } from '../wasm/consumer.ts';
+import type { ParserInstance } from '../wasm/instance.ts';
 
 const BUFFERED_BYTES_MAX = 32 * 1024;
 const BUFFERED_CHUNKS_MAX = 32;

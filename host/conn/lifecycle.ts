@@ -10,7 +10,7 @@
 import * as abi from '../../parsers/sdk/abi.ts';
 import { C, type Counters } from '../self/counters.ts';
 import { PAIRING_MODES, type Pairing } from '../spans/pairing.ts';
-import type { OutputConsumer } from '../wasm/instance.ts';
+import type { OutputConsumer } from '../wasm/consumer.ts';
 import type { ShardModules } from '../wasm/modules.ts';
 import { type Connections, IDENTIFYING, IGNORED, PARSED, ROLE_UNKNOWN } from './connections.ts';
 

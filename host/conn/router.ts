@@ -11,8 +11,9 @@ import type { Log } from '../self/log.ts';
 import type { Pairing } from '../spans/pairing.ts';
 import type { ParserModule } from '../wasm/admit.ts';
 import type { HeldChunk } from '../wasm/arena.ts';
+import type { Failure, OutputConsumer } from '../wasm/consumer.ts';
 import { type Consequence, RECOVER, RETIRE } from '../wasm/failures.ts';
-import type { Failure, OutputConsumer, ParserInstance } from '../wasm/instance.ts';
+import type { ParserInstance } from '../wasm/instance.ts';
 import type { LoadedModule, ShardModules } from '../wasm/modules.ts';
 import { CLOSING, type Connections, IDENTIFYING, PARSED } from './connections.ts';
 import { type BufferedChunk, Identifier, UNDECIDED, UNKNOWN, type Verdict } from './identify.ts';
@@ -265,9 +266,9 @@ export class Router implements ChunkSink, OutputConsumer {
 
   /** Counts and logs a failure, and notes what follows from it. */
   #count(module: LoadedModule, { kind, reason, connections }: Failure, during: string): Consequence {
-    const { parser, instance, failures } = module;
+    const { parser, failures } = module;
     const now = performance.now();
-    const action = this.#modules.failed(instance.index, now);
+    const action = failures.next(now);
     const counter = kind === 'trap' ? C.parser_traps : kind === 'fuel' ? C.parser_fuel : C.parser_bad_output;
     this.#counters[counter]! += 1;
     const { name, version } = parser.manifest;

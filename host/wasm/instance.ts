@@ -9,7 +9,8 @@
 import * as abi from '../../parsers/sdk/abi.ts';
 import type { ParserModule } from './admit.ts';
 import { type HeldChunk, INPUT_BYTES, InputArena } from './arena.ts';
-import { type FailureKind, Guest } from './guest.ts';
+import type { Failure, OutputConsumer } from './consumer.ts';
+import { Guest } from './guest.ts';
 import type { Manifest } from './manifest.ts';
 import { OutputCheck } from './output.ts';
 import { SlotAllocator } from './slots.ts';
@@ -26,28 +27,6 @@ const RECORDS_BASE = 1024;
 const RECORDS_PER_CHUNK = 64;
 const RECORDS_PER_CHANGE = 64;
 const RECORD_BYTES_SHIFT = 8;
-
-/** What a module did wrong, and the connections whose state that cost. */
-export interface Failure {
-  readonly kind: FailureKind;
-  readonly reason: string;
-  readonly connections: readonly number[];
-}
-
-/** Who takes what a run put out. `at` is the byte address of a checked output record. */
-export interface OutputConsumer {
-  message(instance: ParserInstance, connection: number, at: number): void;
-  /** Any other record but GROW, SHRINK and UPGRADE. */
-  record(instance: ParserInstance, connection: number, type: number, at: number): void;
-  /** The slot went to another class: `type` is GROW or SHRINK. */
-  moved(type: number): void;
-  /** There is no larger class, or no memory: the connection has left the module. */
-  refused(connection: number): void;
-  /** The connection has left the module and speaks something else from `rest` on. */
-  upgraded(instance: ParserInstance, connection: number, protocol: number, rest: readonly HeldChunk[]): void;
-  /** The connections of the failure have left the module. False: what waits in the run is to be thrown away. */
-  failed(instance: ParserInstance, failure: Failure): boolean;
-}
 
 export class ParserInstance {
   readonly parser: ParserModule;

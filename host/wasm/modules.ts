@@ -7,7 +7,7 @@
 import { createProber, type Prober } from '../conn/identify.ts';
 import type { ProtocolTable } from '../spans/protocols.ts';
 import type { ParserModule } from './admit.ts';
-import { type Consequence, FailurePolicy, RECOVER } from './failures.ts';
+import { FailurePolicy } from './failures.ts';
 import { ParserInstance } from './instance.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -93,12 +93,6 @@ export class ShardModules {
     old.current = false;
     const draining = old.instance.slots;
     return { loaded, moved, draining };
-  }
-
-  /** Counts a failure of a module; see failures.ts. */
-  failed(index: number, nowMs: number): Consequence {
-    const one = this.#loaded[index];
-    return one === undefined ? RECOVER : one.failures.next(nowMs);
   }
 
   /** Old versions beyond the limit, oldest first: the caller takes their connections away. */

@@ -14,6 +14,7 @@ import { expect, test } from 'vitest';
 import type { AgentProcess, LogLine } from '../../examples/demo/agent.ts';
 import { freePorts } from '../../examples/demo/programs.ts';
 import { startNginx } from '../../examples/demo/servers.ts';
+import { until } from '../export/fixtures.ts';
 import { decodeProtobuf } from '../export/otlp-decode.ts';
 import { accountingErrors } from './support/accounting.ts';
 import { startAgent, stopAgent } from './support/agent.ts';
@@ -56,7 +57,7 @@ await describeLive('hot swap under load', () => {
     const versions = ['1.0.1', '1.0.2'].map((version) => versionOf('http1', version));
     for (let swap = 0; swap < SWAPS; swap++) {
       modules.put('http1.wasm', versions[swap % 2]!);
-      await until(() => swaps(agent).length > swap);
+      await until(() => swaps(agent).length > swap, `swap ${swap + 1}`, SWAP_TIMEOUT_MS);
     }
     const seconds = (performance.now() - start) / 1000;
     wrk.kill('SIGINT');
@@ -98,14 +99,6 @@ function http(port: number, log: string): string {
 }
 
 const swaps = (agent: AgentProcess): LogLine[] => agent.log.filter(({ msg }) => msg === 'module loaded by a shard');
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + SWAP_TIMEOUT_MS;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`nothing happened within ${SWAP_TIMEOUT_MS} ms`);
-    await sleep(5);
-  }
-}
 
 /** Answered requests by path. */
 function countLines(text: string): Map<string, number> {

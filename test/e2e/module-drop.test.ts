@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { freePorts, Program, untilListening } from '../../examples/demo/programs.ts';
 import { compileParser } from '../../parsers/build.ts';
+import { until } from '../export/fixtures.ts';
 import { accountingErrors } from './support/accounting.ts';
 import { type Span, startAgent, stopAgent } from './support/agent.ts';
 import { describeLive } from './support/live.ts';
@@ -40,9 +41,10 @@ await describeLive('a module dropped into the watched folder', () => {
 
     const dropped = performance.now();
     modules.put('ask.wasm', bytes);
-    await until(() => spans.length > 0);
+    await until(() => spans.length > 0, 'the first span', SPANS_TIMEOUT_MS);
     const first = performance.now() - dropped;
-    await until(() => new Set(spans.map(({ attributes }) => attributes['client.port'])).size === 4);
+    const ports = () => new Set(spans.map(({ attributes }) => attributes['client.port'])).size;
+    await until(() => ports() === 4, 'spans of every connection', SPANS_TIMEOUT_MS);
     process.stderr.write(`module drop: first span after ${Math.round(first)} ms\n`);
     const listed = await list(agent.program.pid);
     expect(listed).toMatch(/^ask +1\.0\.0 +running +4 /m);
@@ -58,12 +60,4 @@ await describeLive('a module dropped into the watched folder', () => {
 async function list(pid: number): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [MAIN, 'module', 'ls', '--pid', String(pid)]);
   return stdout;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + SPANS_TIMEOUT_MS;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`nothing happened within ${SPANS_TIMEOUT_MS} ms`);
-    await sleep(5);
-  }
 }

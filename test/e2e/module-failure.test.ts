@@ -6,11 +6,11 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { freePorts, Program, untilListening } from '../../examples/demo/programs.ts';
 import { compileParser } from '../../parsers/build.ts';
+import { until } from '../export/fixtures.ts';
 import { accountingErrors } from './support/accounting.ts';
 import { type Span, startAgent, stopAgent } from './support/agent.ts';
 import { describeLive } from './support/live.ts';
@@ -39,12 +39,12 @@ await describeLive('a version that fails', () => {
       ...['--port', String(port), '--requests', '10000000', '--connections', '4', '--depth', '1', '--bytes', '100'],
     ]);
     const count = (message: string) => agent.log.filter(({ msg }) => msg === message).length;
-    await until(() => spans.length > 100, 'no spans of the first version');
+    await until(() => spans.length > 100, 'spans of the first version', TIMEOUT_MS);
 
     modules.put('ask.wasm', bad);
-    await until(() => count('parser failed') >= 6, 'the second version was not retired');
+    await until(() => count('parser failed') >= 6, 'the second version to be retired', TIMEOUT_MS);
     const before = spans.length;
-    await until(() => spans.length > before + 100, 'no spans after the rollback');
+    await until(() => spans.length > before + 100, 'spans after the rollback', TIMEOUT_MS);
     const actions = agent.log.filter(({ msg }) => msg === 'parser failed').map(({ action }) => action);
     expect(actions).toEqual(['recover', 'pause', 'pause', 'pause', 'pause', 'retire']);
     await client.stop();
@@ -68,13 +68,5 @@ async function failing(): Promise<Uint8Array> {
     return await compileParser(folder);
   } finally {
     rmSync(folder, { recursive: true });
-  }
-}
-
-async function until(condition: () => boolean, otherwise: string): Promise<void> {
-  const deadline = performance.now() + TIMEOUT_MS;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(otherwise);
-    await sleep(10);
   }
 }

@@ -6,32 +6,21 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
+import { packModule } from '../../host/commands/module/packing.ts';
 import type { Log } from '../../host/self/log.ts';
+import { admitModule } from '../../host/wasm/admit.ts';
 import { shippedModuleFolder } from '../../host/wasm/load.ts';
-import { MANIFEST_SECTION } from '../../host/wasm/manifest.ts';
-import { appendCustomSection, PREAMBLE, readSections } from '../../host/wasm/sections.ts';
+import { appendCustomSection } from '../../host/wasm/sections.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 const redis: Bytes = new Uint8Array(readFileSync(join(shippedModuleFolder(), 'redis.wasm')));
-const manifest = JSON.parse(
-  new TextDecoder().decode(WebAssembly.Module.customSections(new WebAssembly.Module(redis), MANIFEST_SECTION)[0]),
-);
-const bare = withoutManifest(redis);
+const { manifest } = admitModule(redis);
 
 /** Equal arguments make equal bytes; `note` makes other bytes of the same version. */
 export function makeModule(name: string, version: string, note = ''): Bytes {
-  const text = JSON.stringify({ ...manifest, name, version });
-  const described = appendCustomSection(bare, MANIFEST_SECTION, new TextEncoder().encode(text));
+  const described = packModule(redis, JSON.stringify({ ...manifest, name, version }), '');
   return appendCustomSection(described, 'note', new TextEncoder().encode(note));
-}
-
-function withoutManifest(bytes: Bytes): Bytes {
-  const label = Buffer.concat([Buffer.of(MANIFEST_SECTION.length), Buffer.from(MANIFEST_SECTION)]);
-  const kept = readSections(bytes).filter(({ start }) => label.compare(bytes, start, start + label.length) !== 0);
-  return new Uint8Array(
-    Buffer.concat([bytes.subarray(0, PREAMBLE), ...kept.map(({ head, end }) => bytes.subarray(head, end))]),
-  );
 }
 
 /** Removed when the test is over. */

@@ -3,14 +3,14 @@
  * makes of them must agree with what was asked and answered. Skipped, with the reason, where MariaDB is not installed.
  */
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
 import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
 import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
-import { DATA, FROM_CLIENT, FROM_SERVER, GAP, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
+import { DATA, GAP, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
 import { MariadbServer, mariadbMissing, runMariadbProgram } from '../support/mariadb-server.ts';
+import { openTap } from '../support/tap.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
 
 const mysql = (await loadParsers()).find(({ name }) => name === 'mysql');
@@ -133,24 +133,6 @@ describe.skipIf(reason !== '')('mysql against a real MariaDB', { timeout: 60_000
 });
 
 // ── the server and its tap ────────────────────────────────────────────────────────────────────────────────────────
-
-async function openTap(serverPort: number) {
-  const connections: Step[][] = [];
-  const listener = createServer((socket) => {
-    const steps: Step[] = [];
-    connections.push(steps);
-    const upstream = connect(serverPort, '127.0.0.1');
-    const copy = (direction: number) => (bytes: Buffer) => {
-      steps.push({ kind: DATA, direction, bytes, wireLength: bytes.length, timestamp: steps.length + 1 });
-    };
-    socket.on('data', copy(FROM_CLIENT)).pipe(upstream);
-    upstream.on('data', copy(FROM_SERVER)).pipe(socket);
-    for (const one of [socket, upstream]) one.on('error', () => one.destroy());
-  });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const close = () => new Promise<void>((resolve) => listener.close(() => resolve()));
-  return { port: (listener.address() as AddressInfo).port, connections, close };
-}
 
 // ── what the parser says ──────────────────────────────────────────────────────────────────────────────────────────
 

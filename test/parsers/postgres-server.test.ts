@@ -3,13 +3,14 @@
  * parser makes of them must agree, statement by statement, with what was asked and what these programs are known to
  * do. Skipped, with the reason, where there is no server.
  */
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
 import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
 import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
 import { PostgresServer, postgresMissing, runPostgresProgram } from '../support/postgres-server.ts';
+import { openTap, recorder } from '../support/tap.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
 
 const postgres = (await loadParsers()).find(({ name }) => name === 'postgres');
@@ -128,30 +129,6 @@ describe.skipIf(reason !== '')('Postgres against a real server', { timeout: 60_0
 });
 
 // ── the tap ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-async function openTap(serverPort: number) {
-  const connections: Step[][] = [];
-  const listener = createServer((client) => {
-    const steps: Step[] = [];
-    connections.push(steps);
-    const upstream = connect(serverPort, '127.0.0.1');
-    client.on('data', recorder(steps, FROM_CLIENT)).pipe(upstream);
-    upstream.on('data', recorder(steps, FROM_SERVER)).pipe(client);
-    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
-  });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (listener.address() as AddressInfo).port,
-    connections,
-    close: () => new Promise<void>((resolve) => listener.close(() => resolve())),
-  };
-}
-
-function recorder(steps: Step[], direction: number) {
-  return (bytes: Buffer) => {
-    steps.push({ kind: DATA, direction, bytes, wireLength: bytes.length, timestamp: steps.length + 1 });
-  };
-}
 
 /** Sends all statements in one batch before one Sync, and one more in a batch of its own. */
 async function pipeline(port: number, statements: readonly string[]): Promise<Step[]> {

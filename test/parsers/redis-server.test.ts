@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,7 +13,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
 import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
 import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
-import { DATA, FROM_CLIENT, FROM_SERVER, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
+import { DATA, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
+import { openTap, type Tap } from '../support/tap.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
 
 const redis = (await loadParsers()).find(({ name }) => name === 'redis');
@@ -141,33 +142,6 @@ describe.skipIf(reason !== '')('redis against a real server', { timeout: 60_000 
 });
 
 // ── the tap ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-interface Tap {
-  readonly port: number;
-  readonly connections: Step[][];
-  close(): Promise<void>;
-}
-
-async function openTap(serverPort: number): Promise<Tap> {
-  const connections: Step[][] = [];
-  const listener: Server = createServer((client) => {
-    const steps: Step[] = [];
-    connections.push(steps);
-    const upstream = connect(serverPort, '127.0.0.1');
-    const copy = (direction: number) => (bytes: Buffer) => {
-      steps.push({ kind: DATA, direction, bytes, wireLength: bytes.length, timestamp: steps.length + 1 });
-    };
-    client.on('data', copy(FROM_CLIENT)).pipe(upstream);
-    upstream.on('data', copy(FROM_SERVER)).pipe(client);
-    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
-  });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (listener.address() as AddressInfo).port,
-    connections,
-    close: () => new Promise((resolve) => listener.close(() => resolve())),
-  };
-}
 
 async function freePort(): Promise<number> {
   const probe = createServer();

@@ -1,10 +1,10 @@
 /** A PostgreSQL server of the tests' own, from Debian's package, in a folder that goes away with it. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePorts } from '../../examples/demo/programs.ts';
 
 const bin = findBin();
 /** The server refuses to run as root; this account comes with Debian's package. */
@@ -23,7 +23,7 @@ export class PostgresServer implements Disposable {
   static async start(): Promise<PostgresServer> {
     const folder = mkdtempSync(join(tmpdir(), 'spanwire-postgres-'));
     chmodSync(folder, 0o777);
-    const port = await freePort();
+    const [port] = (await freePorts(1)) as [number];
     asServer('initdb', ['-D', join(folder, 'data'), '-U', 'app', '-A', 'trust', '--no-sync']);
     const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c fsync=off`;
     asServer('pg_ctl', ['-D', join(folder, 'data'), '-l', join(folder, 'log'), '-w', '-o', options, 'start']);
@@ -69,12 +69,4 @@ function accountOf(name: string): { uid?: number; gid?: number } {
 
 function asServer(program: string, parameters: string[]): void {
   execFileSync(join(bin, program), parameters, { ...account, cwd: tmpdir(), stdio: 'ignore' });
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
