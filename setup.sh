@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 
 build_packages="clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev g++ make"
 demo_packages="nginx redis-server"
-test_packages="clang-format kcat lld mariadb-client mariadb-server minisign nginx openssl postgresql redis-server redis-tools tshark wrk"
+test_packages="clang-format etcd-client etcd-server kcat lld mariadb-client mariadb-server minisign nginx openssl postgresql redis-server redis-tools tshark wrk"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -15,6 +15,8 @@ missing_packages() {
 	for package in "$@"; do
 		case $package in
 		clang | make | clang-format | kcat | minisign | openssl | tshark | wrk) command -v "$package" ;;
+		etcd-client) command -v etcdctl ;;
+		etcd-server) command -v etcd ;;
 		mariadb-client) command -v mariadb-slap ;;
 		mariadb-server) command -v mariadbd || ls /usr/sbin/mariadbd ;;
 		postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
