@@ -1,13 +1,12 @@
 /** A parser under trial: an admitted module, metered as in the agent, and the golden cases that come with it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { admitModule } from '../../wasm/admit.ts';
+import { admitModule, type ParserModule } from '../../wasm/admit.ts';
 import { CASES_SECTION } from '../../wasm/manifest.ts';
 import { RefusedError } from '../../wasm/refusal.ts';
 import { type Case, parseCases } from './cases.ts';
-import type { Subject } from './guest.ts';
 
-export interface Parser extends Subject {
+export interface Parser extends ParserModule {
   readonly name: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly cases: readonly Case[];
@@ -15,9 +14,10 @@ export interface Parser extends Subject {
 
 /** Throws RefusedError for a module that the host does not take. The cases come from its own section by default. */
 export function loadParser(bytes: Uint8Array<ArrayBuffer>, cases?: readonly Case[]): Parser {
-  const { manifest, module } = admitModule(bytes);
-  const own = cases ?? parseCases(casesTextOf(bytes), `${manifest.name}.wasm`);
-  return { name: manifest.name, bytes, manifest, module, cases: own };
+  const admitted = admitModule(bytes);
+  const { name } = admitted.manifest;
+  const own = cases ?? parseCases(casesTextOf(bytes), `${name}.wasm`);
+  return { ...admitted, name, bytes, cases: own };
 }
 
 /** The golden cases of a folder: every .md file of it. */
