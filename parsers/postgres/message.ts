@@ -26,6 +26,7 @@ import { findComment, TRACEPARENT_LENGTH } from './trace-comment';
 const CODE_LENGTH: u32 = 5;
 const ABORTED = 'pipeline_aborted';
 const CANCEL = 'CANCEL';
+const FUNCTION_CALL = 'FUNCTION CALL';
 const scratch: usize = memory.data(16, 8);
 
 /** A request that is the frame just read. */
@@ -62,14 +63,22 @@ export function writeExecute(c: Connection, statement: u64, now: u64): void {
 
 /** A function is called by its number, which says nothing to anyone. */
 export function writeFunction(c: Connection, now: u64): void {
-  openRequest(c, REQUEST, now).commit();
+  const message = openRequest(c, REQUEST, now);
+  name(message, FUNCTION_CALL);
+  message.commit();
 }
 
 /** A connection of its own, without an answer. Its key is a secret. */
 export function writeCancel(c: Connection, now: u64): void {
   const message = openRequest(c, ONEWAY, now);
-  text(message, DB_OPERATION_NAME, CANCEL);
+  name(message, CANCEL);
   message.commit();
+}
+
+/** What has no SQL is called by what it does. */
+function name(message: Message, operation: string): void {
+  text(message, DB_OPERATION_NAME, operation);
+  text(message, DB_QUERY_SUMMARY, operation);
 }
 
 /** A start-up is reported when it fails: wrong password, no such database, too many connections. */

@@ -16,7 +16,7 @@ import { HEADER, isUnasked } from './header';
 import { writeAborted, writeFailedStart, writeResponse } from './message';
 import { COPY_END, EXECUTE, NONE, QUERY, START, SYNC } from './queue';
 import { Connection, OUT_OF_ORDER } from './state';
-import { forgetUnanswered } from './statement';
+import { forgetParsing, forgetRenamed, forgetUnanswered } from './statement';
 import { readTag } from './tag';
 
 /** Aborted responses that fit the output for certain; when there are more, DESYNC stands for them. */
@@ -150,8 +150,11 @@ function readReady(c: Connection, now: u64): bool {
   const status = frameKept > HEADER ? <u32>load<u8>(frameAt, HEADER) : 0x49;
   if (status != 0x49 && status != 0x54 && status != 0x45) return false;
   if (c.aligned) settle(c, now);
-  if (!c.aligned) c.idle = true;
-  if (!c.aligned || c.due == NONE) c.parsing = false;
+  if (!c.aligned) {
+    c.idle = true;
+    forgetRenamed(c);
+  }
+  if (!c.aligned || c.due == NONE) forgetParsing(c);
   return true;
 }
 
@@ -172,6 +175,7 @@ function settle(c: Connection, now: u64): void {
 /** What the server has passed over. An error that no Execute had waited for is that of the first one that came. */
 function abort(c: Connection, now: u64): void {
   c.failed = false;
+  forgetRenamed(c);
   let left = ABORTED_MAX;
   for (let unit = due(c); unit == EXECUTE || unit == QUERY; unit = due(c)) {
     if (left-- == 0) {

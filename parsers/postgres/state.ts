@@ -23,6 +23,9 @@ const FIELDS: u32 = 176;
 /** As in manifest.json. */
 const SLOT_SIZE: u32 = 3328;
 
+/** Any name may have been parsed unseen. */
+export const ANY_NAME: u64 = -1;
+
 // Reasons of a DESYNC.
 export const LOST_BYTES: u32 = 1;
 export const BAD_BYTES: u32 = 2;
@@ -54,6 +57,8 @@ export class Connection extends ConnectionState {
   copying: bool;
   /** A named statement was parsed, and the server may still refuse the name. */
   parsing: bool;
+  /** One of these names may have been there before: then its old text counts on if the server passes over the new one. */
+  renaming: bool;
   namespaceLength: u8;
   portalNext: u8;
   // The response that is being read.
@@ -77,6 +82,8 @@ export class Connection extends ConnectionState {
   affected: u64;
   startFirst: u64;
   startLast: u64;
+  /** Which names were parsed so far: of each a bit, which it may share with others. */
+  names: u64;
 
   @inline
   static at(slot: usize): Connection {
@@ -107,6 +114,7 @@ export class Connection extends ConnectionState {
     this.aligned = this.isUntyped;
     this.unnamedStatement = 1;
     if (this.isUntyped) return;
+    this.names = ANY_NAME;
     this.half(FROM_CLIENT).lost();
     this.half(FROM_SERVER).lost();
   }

@@ -25,7 +25,7 @@ import {
 } from '../sql/summary';
 import { DB_COLLECTION_NAME, DB_OPERATION_NAME, DB_QUERY_SUMMARY, DB_QUERY_TEXT, TRACEPARENT } from './attributes';
 import { HEADER } from './header';
-import { Connection, PORTALS_MAX } from './state';
+import { ANY_NAME, Connection, PORTALS_MAX } from './state';
 import { findComment, TRACEPARENT_LENGTH } from './trace-comment';
 
 const FNV_BASIS: u64 = 0xcbf29ce484222325;
@@ -64,6 +64,7 @@ function isPrepare(): bool {
 export function forgetStatements(c: Connection): void {
   c.epoch++;
   c.unnamedStatement += 2;
+  c.names = ANY_NAME;
   forgetPortals(c);
 }
 
@@ -75,7 +76,18 @@ export function forgetPortals(c: Connection): void {
 /** Whether the server took the last names is not known: those it did not have other texts. */
 export function forgetUnanswered(c: Connection): void {
   if (c.parsing) c.epoch++;
+  forgetParsing(c);
+}
+
+/** All names that were parsed have been answered. */
+export function forgetParsing(c: Connection): void {
   c.parsing = false;
+  c.renaming = false;
+}
+
+/** The server has passed over what came behind an error: a name that was parsed anew still has its old text. */
+export function forgetRenamed(c: Connection): void {
+  if (c.renaming) c.epoch++;
 }
 
 /** Parse: name, text, types of parameters. */
@@ -88,11 +100,18 @@ export function readParse(c: Connection): void {
     return;
   }
   if (nameEnd == name) nextUnnamed(c);
-  else c.parsing = true;
+  else noteName(c, name, nameEnd);
   const key = statementKey(c, name, nameEnd);
   const zero = readText(c, nameEnd + 1);
   if (zero == end && frameCut) undefine(c.slot, key);
   else define(c, key, nameEnd == name);
+}
+
+function noteName(c: Connection, name: usize, end: usize): void {
+  const bit = (<u64>1) << (mix(hash(name, end)) >> 58);
+  c.parsing = true;
+  c.renaming = c.renaming || (c.names & bit) != 0;
+  c.names |= bit;
 }
 
 function nextUnnamed(c: Connection): void {

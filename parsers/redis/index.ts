@@ -8,6 +8,7 @@ import { beginOutput, endOutput, enter, hasRoom } from '../sdk/output';
 import { Half, isDue, lose } from './frame';
 import { readReply, skip } from './reply';
 import { readRequest } from './request';
+import { takeTurn } from './resync';
 import { Connection, LOST_BYTES, REPLY_ON } from './state';
 
 export { abi_version, layout } from '../sdk/module';
@@ -45,6 +46,8 @@ function consumeBytes(c: Connection, chunk: Chunk): bool {
   const end = chunk.end;
   const now = chunk.timestamp;
   let at = start;
+  if (isClient && c.turned != 0 && end > start) takeTurn(c, half);
+  if (end > start) c.turned = isClient ? 0 : 1;
   while (at < end && !c.dead) {
     if (!hasRoom()) {
       chunk.advance(<u32>(at - start));
@@ -63,6 +66,7 @@ function loseBytes(c: Connection, chunk: Chunk): void {
   const half = c.half(chunk.direction);
   const isClient = chunk.direction == FROM_CLIENT;
   const bytes = chunk.missing;
+  c.turned = isClient ? 0 : 1;
   if (lose(half, bytes)) {
     if (isDue(half)) complete(c, half, isClient, chunk.offset + bytes, chunk.timestamp);
     return;
@@ -71,7 +75,9 @@ function loseBytes(c: Connection, chunk: Chunk): void {
   if (!half.searching) c.desync(LOST_BYTES);
   else if (!isClient) skip(c, bytes);
   c.search(half, isClient);
-  if (isClient) c.replyMode = REPLY_ON;
+  if (!isClient) return;
+  c.atTurn = 0;
+  c.replyMode = REPLY_ON;
 }
 
 /** The gap ended with the text it lay in. */

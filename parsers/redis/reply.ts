@@ -273,7 +273,7 @@ function lostSync(c: Connection, half: Half, at: usize, end: usize): usize {
 /** Whether a reply can be looked for here: the client has just sent whole requests, and the server begins to speak. */
 function beginTrial(c: Connection, half: Half, length: usize): bool {
   const client = c.half(FROM_CLIENT);
-  if (c.lastDirection != FROM_CLIENT || client.searching || client.remaining > 0 || !client.idle) {
+  if (c.unsure != 0 || c.lastDirection != FROM_CLIENT || client.searching || client.remaining > 0 || !client.idle) {
     skip(c, length);
     return false;
   }

@@ -91,15 +91,18 @@ function readValue(c: Connection, half: Half, at: usize, end: usize, offset: u64
 
 /** A value of RESP that no request has here: while it is in doubt who asks, a reply. */
 function noRequest(c: Connection, half: Half): usize {
-  if (c.doubt == 0) return lostSync(c, half, true);
+  if (c.doubt == 0 || c.unsure != 0) return lostSync(c, half, true);
   c.giveUp();
   return position;
 }
 
 function lostSync(c: Connection, half: Half, atStart: bool): usize {
   const place = position;
-  c.desync(BAD_BYTES);
+  const wasUnsure = c.unsure != 0;
   c.search(half, atStart);
+  // Nothing was reported of it, and the text of a value may deceive as often as it likes.
+  if (wasUnsure) return place;
+  c.desync(BAD_BYTES);
   c.replyMode = REPLY_ON;
   c.fail();
   return place;
@@ -190,9 +193,14 @@ function replyModeOf(from: usize, length: u32): u32 {
 }
 
 function finishRequest(c: Connection, half: Half, now: u64, end: u64): void {
+  if (c.unsure != 0) return;
   if (c.aligned == 0 && c.responses > 0 && c.requests == c.responses) align(c);
-  // What was lost may have been a CLIENT REPLY OFF, and from then on nothing would be answered.
-  if ((c.lost & LOST_MEANING) != 0) c.desync(LOST_BYTES);
+  if ((c.lost & LOST_MEANING) != 0) {
+    // It may have been a CLIENT REPLY OFF, and then the next reply answers something else.
+    c.desync(LOST_BYTES);
+    c.unsure = 1;
+    return;
+  }
   const silent = isSilent(c);
   const flags = (silent ? MESSAGE_NO_RESPONSE : 0) | (c.lost != 0 ? MESSAGE_PARTIAL : 0);
   writeRequest(c, half, half.index, flags, now, end);
@@ -241,8 +249,8 @@ function inlineRequest(c: Connection, half: Half, now: u64, end: u64): usize {
   const last = text + textLength;
   const length = count;
   let at = skipBlank(text, last);
-  // An empty line is legal and has no reply.
-  if (at == last && length == textLength) return place;
+  // An empty line is legal and has no reply. But behind a request that was searched for it ends the value it lay in.
+  if (at == last && length == textLength && c.found == 0) return place;
   half.body = length;
   while (at < last) {
     const word = at;

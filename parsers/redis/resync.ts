@@ -2,11 +2,16 @@
  * Finding a request again after lost bytes, or in a stream that was joined in the middle: at the place behind the gap
  * or behind any CRLF, by its first two headers and a command name of just the length announced. What is begun at the
  * end of a chunk is carried in the half, so that it makes no difference how the stream is cut.
+ *
+ * Two things can deceive: the text of a value may look like a request, and of a pipeline that was lost in part the
+ * replies to its lost requests are yet to come. So a request found anywhere but where the client begins to speak after
+ * the server is read, but not reported (`unsure`), nor is what follows it, until the client begins to speak again.
  */
+import { FROM_SERVER } from '../sdk/abi';
 import { copy, findByte } from '../sdk/bytes';
 import { isName, NAME_MAX } from './command';
 import { ARRAY, BULK, count, Half, INVALID, MORE, NULL, readCount } from './frame';
-import { Connection, LOST_BYTES, REPORTED_RESPONSE } from './state';
+import { Connection, LOST_BYTES, REPLY_ON, REPORTED_RESPONSE } from './state';
 
 const LF: u8 = 0x0a;
 const CR: u8 = 0x0d;
@@ -61,6 +66,7 @@ export function searchRequest(c: Connection, half: Half, at: usize, end: usize, 
   }
   half.atStart = 0;
   if (match > INVALID) found(c, half);
+  c.atTurn = 0;
   return at;
 }
 
@@ -91,6 +97,7 @@ function continueCandidate(c: Connection, half: Half, at: usize): usize {
     found(c, half);
     return at + 1;
   }
+  c.atTurn = 0;
   // The byte that does not fit may itself follow a CRLF, and begin a request.
   half.atStart = length > 2 && load<u16>(area + length - 3) == 0x0a0d ? 1 : 0;
   half.lastByte = length > 1 ? load<u8>(area + length - 2) : 0;
@@ -99,8 +106,30 @@ function continueCandidate(c: Connection, half: Half, at: usize): usize {
 
 function found(c: Connection, half: Half): void {
   half.searching = 0;
-  c.searched = 0;
   c.found = 1;
+  c.unsure = 1;
+  if (c.atTurn != 0) trust(c);
+  c.atTurn = 0;
+}
+
+/**
+ * The client begins to speak after the server. What is searched for is looked for here first; and what was found
+ * elsewhere is a request indeed if it ended where the server spoke: the text of a value does not.
+ */
+export function takeTurn(c: Connection, half: Half): void {
+  const server = c.half(FROM_SERVER);
+  if (!server.searching && (server.remaining > 0 || !server.idle)) return;
+  if (half.searching) {
+    half.carried = 0;
+    half.atStart = 1;
+    c.atTurn = 1;
+  } else if (c.unsure != 0 && half.idle && half.remaining == 0) trust(c);
+}
+
+function trust(c: Connection): void {
+  c.unsure = 0;
+  c.searched = 0;
+  c.replyMode = REPLY_ON;
   // Responses reported before it belong to requests that were not seen.
   if ((c.reported & REPORTED_RESPONSE) != 0) c.desync(LOST_BYTES);
 }

@@ -76,6 +76,12 @@ export class Connection extends SlotHeader {
   asked: u8;
   /** The client was found in the middle of its stream, by an array: it sends no inline requests. */
   found: u8;
+  /** The server has spoken since the client did. */
+  turned: u8;
+  /** The client is searched where it begins to speak after the server. */
+  atTurn: u8;
+  /** What the client seems to ask may be the text of a value, or its replies may be preceded by others: not reported. */
+  unsure: u8;
   database: i32;
   /** What a SELECT inside MULTI will set once EXEC comes through. */
   queuedDatabase: i32;
@@ -113,6 +119,7 @@ export class Connection extends SlotHeader {
     this.database = known ? 0 : UNKNOWN;
     this.queuedDatabase = NOTHING_QUEUED;
     this.lastDirection = 1;
+    this.turned = 1;
     for (let direction: u32 = 0; direction < 2; direction++) {
       this.half(direction).searching = known ? 0 : 1;
       this.half(direction).atStart = direction == FROM_CLIENT ? 1 : 0;

@@ -41,6 +41,8 @@ export const MODIFIER: u32 = 30;
 /** Kinds of things whose name is worth telling. */
 export const KIND: u32 = 31;
 export const ON: u32 = 32;
+/** GRANT, REVOKE: the verbs that follow are what is allowed, and FROM names a role. */
+export const PRIVILEGE: u32 = 33;
 
 /** The keyword that from … end is, whatever its case. */
 export function keywordOf(from: usize, end: usize): u32 {
@@ -108,6 +110,7 @@ function keywordOf5(from: usize): u32 {
   if (is(from, 'merge')) return MERGE;
   if (is(from, 'alter')) return ALTER;
   if (is(from, 'index')) return KIND;
+  if (is(from, 'grant')) return PRIVILEGE;
   if (is(from, 'local')) return MODIFIER;
   return is(from, 'quick') ? FILLER : OTHER;
 }
@@ -120,6 +123,7 @@ function keywordOf6(from: usize): u32 {
   if (is(from, 'values')) return VALUES;
   if (is(from, 'create')) return CREATE;
   if (is(from, 'vacuum')) return SOME_TABLES;
+  if (is(from, 'revoke')) return PRIVILEGE;
   if (is(from, 'having') || is(from, 'window') || is(from, 'offset') || is(from, 'except')) return CLAUSE;
   if (is(from, 'exists') || is(from, 'ignore') || is(from, 'freeze') || is(from, 'tables')) return FILLER;
   if (is(from, 'unique') || is(from, 'global')) return MODIFIER;

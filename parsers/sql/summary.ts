@@ -36,6 +36,7 @@ import {
   ON,
   ONE_TABLE,
   OTHER,
+  PRIVILEGE,
   REPLACE,
   SELECT,
   SET,
@@ -179,6 +180,7 @@ function takeWord(): void {
 
 /** SELECT always is; the others may be names of clauses and functions elsewhere. */
 function isVerb(keyword: u32): bool {
+  if (verb == PRIVILEGE) return false;
   if (keyword == SELECT) return true;
   if (keyword == OTHER || keyword > LAST_VERB) return false;
   if (!isStart && !isWrapped && (withs & bit()) == 0) return false;

@@ -3,13 +3,13 @@
  * parser makes of them must agree, statement by statement, with what was asked and what these programs are known to
  * do. Skipped, with the reason, where there is no server.
  */
-import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
 import { Harness, type Output, parse } from '../../host/modules/trial/harness.ts';
 import { type Step, splitEvery } from '../../host/modules/trial/steps.ts';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, IDENTIFY_SCORE_MIN } from '../../parsers/sdk/abi.ts';
 import { PostgresServer, postgresMissing, runPostgresProgram } from '../support/postgres-server.ts';
+import { extended, message, RawConnection, startUp } from '../support/postgres-wire.ts';
 import { openTap, recorder } from '../support/tap.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
 
@@ -133,46 +133,18 @@ describe.skipIf(reason !== '')('Postgres against a real server', { timeout: 60_0
 /** Sends all statements in one batch before one Sync, and one more in a batch of its own. */
 async function pipeline(port: number, statements: readonly string[]): Promise<Step[]> {
   const steps: Step[] = [];
-  const socket = connect(port, '127.0.0.1');
-  const ready = (count: number) =>
-    new Promise<void>((resolve) => {
-      let bytes = Buffer.alloc(0);
-      const listen = (more: Buffer) => {
-        bytes = Buffer.concat([bytes, more]);
-        if (bytes.toString('latin1').split('Z\0\0\0\x05').length <= count) return;
-        socket.off('data', listen);
-        resolve();
-      };
-      socket.on('data', listen);
-    });
-  socket.on('data', recorder(steps, FROM_SERVER));
+  using connection = new RawConnection(port);
+  connection.socket.on('data', recorder(steps, FROM_SERVER));
   const send = (bytes: Buffer) => {
     recorder(steps, FROM_CLIENT)(bytes);
-    socket.write(bytes);
+    connection.send(bytes);
   };
-  const parameters = Buffer.from('\0\x03\0\0user\0app\0database\0postgres\0\0', 'latin1');
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(parameters.length + 4);
-  const started = ready(1);
-  send(Buffer.concat([length, parameters]));
-  await started;
-  const done = ready(2);
+  send(startUp('app', 'postgres'));
+  await connection.ready(1);
   const batches = [statements, ['SELECT 4']].map((batch) => [...batch.flatMap(extended), message('S', '')]);
   send(Buffer.concat(batches.flat()));
-  await done;
-  socket.destroy();
+  await connection.ready(3);
   return steps;
-}
-
-function extended(text: string): Buffer[] {
-  return [message('P', `\0${text}\0\0\0`), message('B', '\0\0\0\0\0\0\0\0'), message('E', '\0\0\0\0\0')];
-}
-
-function message(type: string, body: string): Buffer {
-  const head = Buffer.alloc(5);
-  head.write(type, 'latin1');
-  head.writeUInt32BE(body.length + 4, 1);
-  return Buffer.concat([head, Buffer.from(body, 'latin1')]);
 }
 
 // ── what the parser says ──────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,5 @@
 /** A PostgreSQL server of the tests' own, from Debian's package, in a folder that goes away with it. */
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +41,11 @@ export class PostgresServer implements Disposable {
   }
 }
 
+/** Starts psql, pgbench … against a port. */
+export function startPostgresProgram(program: string, port: number, parameters: readonly string[]): ChildProcess {
+  return execFile(...command(program, port, parameters), () => {});
+}
+
 /** Runs psql, pgbench … against a port; resolves with what it printed. */
 export async function runPostgresProgram(
   program: string,
@@ -48,12 +53,18 @@ export async function runPostgresProgram(
   parameters: readonly string[],
   input = '',
 ): Promise<string> {
-  const options = ['-h', '127.0.0.1', '-p', String(port), '-U', 'app'];
-  const child = promisify(execFile)(join(bin, program), [...options, ...parameters], {
-    env: { ...process.env, PGSSLMODE: 'prefer', PGGSSENCMODE: 'disable' },
-  });
+  const child = promisify(execFile)(...command(program, port, parameters));
   child.child.stdin?.end(input);
   return (await child).stdout;
+}
+
+function command(
+  program: string,
+  port: number,
+  parameters: readonly string[],
+): [string, string[], { env: NodeJS.ProcessEnv }] {
+  const options = ['-h', '127.0.0.1', '-p', String(port), '-U', 'app', ...parameters];
+  return [join(bin, program), options, { env: { ...process.env, PGSSLMODE: 'prefer', PGGSSENCMODE: 'disable' } }];
 }
 
 function findBin(): string {
