@@ -5,6 +5,10 @@
  * The protocol is a dialogue, so that is done at a turn: a client that speaks after the server begins a command, and the
  * server that speaks then begins its response. Anything else is passed over. A search never trusts a place that only
  * looks like a header.
+ *
+ * At such a turn a client that sends commands ahead may still be owed responses. One that waits for all of them before it
+ * sends on betrays it: there is a response too many, and the host drops what was paired. One that was seen to send on in
+ * between never does; after a loss its turn is the one after a silence (state.ts).
  */
 import { FROM_CLIENT } from '../sdk/abi';
 import { Chunk } from '../sdk/chunk';
@@ -41,6 +45,7 @@ export function consume(chunk: Chunk): bool {
     else if (!isClient) readServer(c, chunk);
     else if (!readClient(c, chunk)) return false;
   }
+  if (chunk.timestamp != 0) c.lastNs = chunk.timestamp;
   if (chunk.isEnd) half.forget();
   return true;
 }
@@ -60,7 +65,7 @@ function loseBytes(c: Connection, half: Half, chunk: Chunk, isClient: bool): voi
 /** False when the connection needs a large slot first, or has left. */
 function readClient(c: Connection, chunk: Chunk): bool {
   const half = c.client;
-  if (half.isSearching && !beginTrial(c, half, chunk, c.turn == SERVER_BYTES)) return true;
+  if (half.isSearching && !beginTrial(c, half, chunk, c.isClientsTurn(chunk.timestamp))) return true;
   c.turn = CLIENT_BYTES;
   if (!half.isWhole && !reachCommand(half, chunk)) return true;
   const command = commandOf(half, chunk);

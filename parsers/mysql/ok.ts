@@ -23,6 +23,7 @@ const HASH: u32 = 0x23;
 // Status flags.
 export const MORE_RESULTS: u32 = 0x0008;
 export const CURSOR_EXISTS: u32 = 0x0040;
+export const SESSION_CHANGED: u32 = 0x4000;
 
 /** The payload at hand: where it is, its length, its first byte. */
 export let payload: usize = 0;
@@ -31,6 +32,8 @@ export let kind: u32 = 0;
 /** Of the OK or EOF read last. */
 export let status: u32 = 0;
 export let affected: u64 = 0;
+/** Where its information begins; 0 for an EOF, which has none. */
+export let informationAt: usize = 0;
 
 /** Takes up the frame at hand; false when what decides was lost, or the packet is empty, which none is. */
 export function readPayload(): bool {
@@ -52,6 +55,8 @@ export function readOk(): bool {
     lenenc(cursor);
   }
   status = cursor.le16();
+  cursor.skip(kind == EOF && length == EOF_LENGTH ? 0 : 2);
+  informationAt = kind == EOF && length == EOF_LENGTH ? 0 : cursor.at;
   return cursor.ok;
 }
 

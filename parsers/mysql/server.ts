@@ -31,6 +31,7 @@ import { EOF, ERR, isError, kind, length, OK, OK_LENGTH, payload, readOk, readPa
 import { Half, HEADER } from './packet';
 import { takeAfterPrepared, takeDescription, takePrepared } from './prepared';
 import { takeAfterColumns, takeColumn, takeResult, takeRow } from './result';
+import { readSession } from './session';
 import {
   AFTER_COLUMNS,
   BAD_BYTES,
@@ -42,6 +43,7 @@ import {
   PARAMETERS,
   PREPARED_COLUMNS,
   ROWS,
+  UNTRACKED,
 } from './state';
 
 /** MariaDB: an ERR of this number reports progress. */
@@ -90,6 +92,7 @@ function begin(c: Connection): void {
   c.hasRows = false;
   c.hasAffected = false;
   c.hasMore = false;
+  c.tracked = UNTRACKED;
 }
 
 function take(c: Connection, now: u64): void {
@@ -133,8 +136,9 @@ function takeGreeting(c: Connection, now: u64): void {
   definition.commit();
 }
 
+/** After a loss an ERR may also be the answer to a command that nobody saw. */
 function takeUnasked(c: Connection, now: u64): void {
-  if (isError()) writePush(c, now, le16(payload + 1), stateAt());
+  if (isError() && !c.hasLost) writePush(c, now, le16(payload + 1), stateAt());
   else bad(c);
 }
 
@@ -181,6 +185,11 @@ function takeFirst(c: Connection, now: u64): void {
 function takeLogin(c: Connection, now: u64): void {
   c.isSequenced = false;
   if (kind != OK || length < OK_LENGTH) return;
-  if (readOk()) finish(c, now, 0);
+  if (readOk()) endLogin(c, now);
   else bad(c);
+}
+
+function endLogin(c: Connection, now: u64): void {
+  readSession(c);
+  finish(c, now, 0);
 }
