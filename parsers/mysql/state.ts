@@ -136,7 +136,9 @@ export class Connection extends ConnectionState {
   hasLost: bool;
   /** A response has ended, and other commands wait. */
   isAhead: bool;
-  /** The client has sent on at that moment: it may always have commands under way. */
+  /** The client has sent on at that moment, it seems. */
+  isRefilled: bool;
+  /** It has: it may always have commands under way. */
   refills: bool;
   /** The client has waited for all that it sent ahead. */
   drains: bool;
@@ -219,6 +221,7 @@ export class Connection extends ConnectionState {
     if (this.refills || (this.waitingCount >= AHEAD && !this.drains)) this.doubt();
     this.hasLost = true;
     this.isAhead = false;
+    this.isRefilled = false;
     this.server.lost();
     this.server.forget();
     this.phase = COMMANDS;
@@ -279,7 +282,7 @@ export class Connection extends ConnectionState {
   /** False when too many wait. */
   wait(command: u32, sequence: u8, flag: bool): bool {
     if (this.waitingCount == WAITING_MAX) return false;
-    if (this.isAhead) this.refills = true;
+    this.isRefilled = this.isAhead;
     const one = this.waitingAt((<u32>this.waitingFirst + this.waitingCount) % WAITING_MAX);
     one.command = <u8>command;
     one.sequence = sequence;
@@ -291,7 +294,10 @@ export class Connection extends ConnectionState {
   answered(): void {
     this.waitingFirst = <u8>((<u32>this.waitingFirst + 1) % WAITING_MAX);
     this.waitingCount--;
-    if (this.waitingCount == 0 && this.isAhead && !this.refills) this.drains = true;
+    // Not before: the response may as well have been lost, as the gap will tell that comes with the next one.
+    if (this.isRefilled) this.refills = true;
+    else if (this.isAhead && this.waitingCount == 0) this.drains = true;
+    this.isRefilled = false;
     this.isAhead = this.waitingCount > 0;
     this.step = FIRST;
     this.bytes = 0;
