@@ -7,7 +7,7 @@
  *   fb │ then the client sends a file │ OK or ERR                              LOCAL INFILE
  *
  * Whether the EOF? are there is agreed in the handshake. Where that was not seen, a result tells: an EOF has 5 bytes, an
- * OK that stands for it 7 or more. Only PREPARE's end does not; then its response is left out.
+ * OK that stands for it 7 or more. Of a PREPARE only an EOF that comes tells; without one its response is left out.
  * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
  */
 import { le16, le32 } from '../sdk/bytes';
@@ -355,11 +355,7 @@ function endParameters(c: Connection, now: u64): void {
     beginPrepared(c, now);
     return;
   }
-  if (c.eofMode == EOF_UNKNOWN && c.preparedColumns == 0) {
-    c.lose(BAD_BYTES);
-    return;
-  }
-  c.step = AFTER_PARAMETERS;
+  c.step = c.eofMode == EOF_UNKNOWN && c.preparedColumns == 0 ? AFTER_PREPARED : AFTER_PARAMETERS;
 }
 
 function beginPrepared(c: Connection, now: u64): void {
@@ -376,16 +372,13 @@ function endPrepared(c: Connection, now: u64): void {
     finish(c, now, 0);
     return;
   }
-  if (c.eofMode == EOF_UNKNOWN) {
-    c.lose(BAD_BYTES);
-    return;
-  }
   c.step = AFTER_PREPARED;
 }
 
 function takeAfterPrepared(c: Connection, now: u64): void {
   const isEof = kind == EOF && length == EOF_LENGTH;
   if (c.step == AFTER_PREPARED) {
+    if (isEof) c.eofMode = EOF_SENT;
     if (isEof) finish(c, now, 0);
     else bad(c);
     return;
