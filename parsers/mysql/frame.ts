@@ -18,10 +18,12 @@ import { fits, QUERY, STMT_PREPARE } from './commands';
 import { FULL, Half, HEADER } from './packet';
 import { takeServer } from './server';
 import {
+  AFTER_PREPARED,
   BAD_BYTES,
   CLIENT_AREA,
   CLIENT_BYTES,
   Connection,
+  EOF_UNKNOWN,
   LOST,
   LOST_BYTES,
   ROWS,
@@ -65,6 +67,8 @@ function loseBytes(c: Connection, half: Half, chunk: Chunk, isClient: bool): voi
 /** False when the connection needs a large slot first, or has left. */
 function readClient(c: Connection, chunk: Chunk): bool {
   const half = c.client;
+  // No EOF came behind what was prepared: when the response had ended is not known any more.
+  if (c.step == AFTER_PREPARED && c.eofMode == EOF_UNKNOWN) c.lose(BAD_BYTES);
   if (half.isSearching && !beginTrial(c, half, chunk, c.isClientsTurn(chunk.timestamp))) return true;
   c.turn = CLIENT_BYTES;
   if (!half.isWhole && !reachCommand(half, chunk)) return true;

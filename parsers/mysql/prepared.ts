@@ -3,8 +3,8 @@
  *
  *   00 │ id 4 │ columns 2 │ parameters 2 │ 00 │ warnings 2 │ columns follow? 1     then parameters … │ EOF? │ columns … │ EOF?
  *
- * Where the handshake was not seen, what follows the parameters may tell whether there are EOFs. The end does not; then
- * the response is left out, but what the id stands for is remembered.
+ * Where the handshake was not seen, an EOF tells that there are EOFs. Without one at its end the response is left out, but
+ * what the id stands for is remembered.
  * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_prepare.html
  */
 import { le16, le32 } from '../sdk/bytes';
@@ -17,7 +17,6 @@ import { isColumn } from './result';
 import {
   AFTER_PARAMETERS,
   AFTER_PREPARED,
-  BAD_BYTES,
   Connection,
   EOF_DEPRECATED,
   EOF_SENT,
@@ -67,11 +66,7 @@ function endParameters(c: Connection, now: u64): void {
     beginPrepared(c, now);
     return;
   }
-  if (c.eofMode == EOF_UNKNOWN && c.preparedColumns == 0) {
-    c.lose(BAD_BYTES);
-    return;
-  }
-  c.step = AFTER_PARAMETERS;
+  c.step = c.eofMode == EOF_UNKNOWN && c.preparedColumns == 0 ? AFTER_PREPARED : AFTER_PARAMETERS;
 }
 
 function beginPrepared(c: Connection, now: u64): void {
@@ -88,16 +83,13 @@ function endPrepared(c: Connection, now: u64): void {
     finish(c, now, 0);
     return;
   }
-  if (c.eofMode == EOF_UNKNOWN) {
-    c.lose(BAD_BYTES);
-    return;
-  }
   c.step = AFTER_PREPARED;
 }
 
 export function takeAfterPrepared(c: Connection, now: u64): void {
   const isEof = kind == EOF && length == EOF_LENGTH;
   if (c.step == AFTER_PREPARED) {
+    if (isEof) c.eofMode = EOF_SENT;
     if (isEof) finish(c, now, 0);
     else bad(c);
     return;
