@@ -11,10 +11,11 @@
  * between never does; after a loss its turn is the one after a silence (state.ts).
  */
 import { FROM_CLIENT } from '../sdk/abi';
+import { le24 } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom } from '../sdk/output';
 import { isUpgrade, takeClient } from './client';
-import { fits, QUERY, STMT_PREPARE } from './commands';
+import { fits, isSilent, QUERY, STMT_PREPARE } from './commands';
 import { FULL, Half, HEADER } from './packet';
 import { takeServer } from './server';
 import {
@@ -69,7 +70,11 @@ function readClient(c: Connection, chunk: Chunk): bool {
   const half = c.client;
   // No EOF came behind what was prepared: when the response had ended is not known any more.
   if (c.step == AFTER_PREPARED && c.eofMode == EOF_UNKNOWN) c.lose(BAD_BYTES);
-  if (half.isSearching && !beginTrial(c, half, chunk, c.isClientsTurn(chunk.timestamp))) return true;
+  if (half.isSearching) {
+    const isTurn = c.isClientsTurn(chunk.timestamp);
+    if (!isTurn) c.passCommands(countCommands(chunk));
+    if (!beginTrial(c, half, chunk, isTurn)) return true;
+  }
   c.turn = CLIENT_BYTES;
   if (!half.isWhole && !reachCommand(half, chunk)) return true;
   const command = commandOf(half, chunk);
@@ -87,6 +92,20 @@ function readClient(c: Connection, chunk: Chunk): bool {
   takeClient(c, half, chunk.timestamp);
   hasLeft = isUpgrade;
   return !hasLeft;
+}
+
+/** Commands that want a response, of those that lie one behind the other from the chunk's beginning; two are enough. */
+function countCommands(chunk: Chunk): u8 {
+  let count: u8 = 0;
+  let at = <usize>chunk.data;
+  while (count < 2 && chunk.end - at > HEADER) {
+    const command = <u32>load<u8>(at, HEADER);
+    const length = le24(at);
+    if (load<u8>(at, 3) != 0 || !fits(command, length) || length > chunk.end - at - HEADER) break;
+    if (!isSilent(command)) count++;
+    at += length + HEADER;
+  }
+  return count;
 }
 
 /** Whether the command is known: it lies in the chunk, or is kept. A packet may also be empty. */
@@ -130,6 +149,7 @@ function refuse(c: Connection, half: Half, chunk: Chunk): void {
 
 function readServer(c: Connection, chunk: Chunk): void {
   const half = c.server;
+  c.passed = 0;
   // An answer while the client is still asking: what was taken for its command is none.
   if (!c.client.isSynced && c.client.isInside) c.loseClient(BAD_BYTES);
   const isDue = c.turn == CLIENT_BYTES && c.waitingCount > 0 && !c.client.isInside;

@@ -11,6 +11,7 @@
 import { FROM_CLIENT, GROW, OPEN_MID_STREAM } from '../sdk/abi';
 import { ConnectionState, partOf } from '../sdk/connection';
 import { hint } from '../sdk/output';
+import { CHANGE_USER, LOGIN } from './commands';
 import { Half } from './packet';
 
 /** Bytes of a frame that are looked at: of the server's, of a command, of a command with a text. */
@@ -144,6 +145,8 @@ export class Connection extends ConnectionState {
   drains: bool;
   /** After a loss: only silence proves that nothing is under way. */
   isDoubtful: bool;
+  /** Commands that were passed over since the server has spoken. */
+  passed: u8;
   /** The text kept of a PREPARE, and whether it goes on. */
   preparedCut: bool;
   hasPrepared: bool;
@@ -218,7 +221,8 @@ export class Connection extends ConnectionState {
   /** Nobody knows any more which response belongs to which command. */
   lose(reason: u32): void {
     if (this.server.isSynced || this.client.isSynced || this.reported != 0) this.desync(reason);
-    if (this.refills || (this.waitingCount >= AHEAD && !this.drains)) this.doubt();
+    if (this.refills || (this.isFarAhead && !this.drains)) this.doubt();
+    this.passed = 0;
     this.hasLost = true;
     this.isAhead = false;
     this.isRefilled = false;
@@ -246,6 +250,26 @@ export class Connection extends ConnectionState {
     this.isAside = false;
   }
 
+  /** It is sending ahead, and nobody has seen yet whether it waits for all of it. */
+  private suspect(): void {
+    if (!this.drains) this.doubt();
+  }
+
+  /** Commands that are passed over, and want a response: of two the second is sent ahead. */
+  passCommands(count: u8): void {
+    this.passed = <u8>min<u32>(<u32>this.passed + count, AHEAD);
+    if (this.passed > 1) this.suspect();
+  }
+
+  private get isFarAhead(): bool {
+    return this.waitingCount >= AHEAD + (this.isDialogue ? 1 : 0);
+  }
+
+  /** Both sides talk, of users or files: what the client says is no command. */
+  private get isDialogue(): bool {
+    return this.isInfile || this.head.command == LOGIN || this.head.command == CHANGE_USER;
+  }
+
   /** Whether what the client says now is its turn: all of before has been answered. */
   isClientsTurn(now: u64): bool {
     if (this.turn != SERVER_BYTES) return false;
@@ -256,6 +280,8 @@ export class Connection extends ConnectionState {
 
   /** The same, and the client's next command has to be found. */
   loseClient(reason: u32): void {
+    // What was lost was sent while a command waited.
+    if (reason == LOST_BYTES && this.waitingCount > 0 && !this.isDialogue) this.suspect();
     this.lose(reason);
     this.client.lost();
     this.client.forget();
