@@ -20,9 +20,10 @@ const EXPANSION_MAX = 3;
 /** Systems whose strings may stand in double quotes and escape with a backslash. */
 const MYSQL_DIALECT = new Set<unknown>(['mysql', 'mariadb']);
 
-/** The class for values of `protocol`, as `redact` takes it. */
+/** The class for values of `protocol`, as `redact` takes it. One that speaks for several systems goes by its name. */
 export function redactionOf(redaction: AttributeDefinition['redaction'], protocol: Protocol): Redaction | undefined {
-  return redaction === 'sql' && MYSQL_DIALECT.has(protocol.constants['db.system.name']) ? 'mysql' : redaction;
+  const system = protocol.constants['db.system.name'] ?? protocol.name;
+  return redaction === 'sql' && MYSQL_DIALECT.has(system) ? 'mysql' : redaction;
 }
 
 /** Bytes that `out` must have for a value of `length` bytes. */

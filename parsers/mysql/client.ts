@@ -4,7 +4,7 @@
  *
  * A command begins with sequence number 0. What belongs to none has another one, until after 255 they begin anew.
  */
-import { GIVE_UP, MESSAGE_NO_RESPONSE, MESSAGE_PARTIAL, UPGRADE, UPGRADE_TLS } from '../sdk/abi';
+import { MESSAGE_NO_RESPONSE, MESSAGE_PARTIAL, UPGRADE, UPGRADE_TLS } from '../sdk/abi';
 import { copy, le32 } from '../sdk/bytes';
 import { frameAt, frameBytes, frameCut, frameKept } from '../sdk/framer';
 import { hint, Message, undefine } from '../sdk/output';
@@ -27,7 +27,7 @@ import * as handshake from './handshake';
 import { isSslRequest, readAnswer, readChange, SSL_REQUEST } from './handshake';
 import { beginRequest, GREETING_KEY, LAST_STATEMENT, statementKey, writeOperation } from './message';
 import { FULL, Half, HEADER } from './packet';
-import { BAD_BYTES, COMMANDS, Connection, GREETED, GREETING, NAME_MAX, UNKNOWN } from './state';
+import { BAD_BYTES, COMMANDS, Connection, GREETED, GREETING, NAME_MAX, REPLICATION, UNKNOWN } from './state';
 import * as statement from './statement';
 import { beginsText, isDrop, isUse, mayUse, showsAttributes, textOf, writeStatement } from './statement';
 
@@ -135,8 +135,8 @@ function takeCommand(c: Connection, half: Half, command: u32, now: u64): void {
   message.commit();
   if (command == STMT_CLOSE && frameKept >= HEADER + 5) undefine(c.slot, statementKey(le32(frameAt + HEADER + 1)));
   if (isStream(command)) {
-    hint(c.slot, GIVE_UP);
-    c.dead = true;
+    c.desync(REPLICATION);
+    c.giveUp();
   }
   if (isUnanswered) return;
   noteChange(c, command);

@@ -3,6 +3,7 @@
  *
  *   the server speaks first, a greeting                       certain: version, zero and filler stand where they must
  *   the server speaks first, an ERR                           too many connections, or not allowed
+ *   the client says what answers a greeting                   the greeting was lost
  *   the server speaks first, anything else                    joined in mid-stream: what the client says next decides
  *   the client says a command that ends where the turn does,
  *   and the server's first packet has number 1 and a shape
@@ -22,6 +23,7 @@ const GREETING: u32 = 90;
 const REFUSAL: u32 = 60;
 const STATEMENT: u32 = 75;
 const COMMAND: u32 = 60;
+const LOGIN: u32 = 70;
 
 const SAMPLE: u32 = 128;
 const asked: usize = memory.data(128, 8);
@@ -30,6 +32,8 @@ const answered: usize = memory.data(128, 8);
 const GREETING_MIN: u32 = 40;
 const GREETING_MAX: u32 = 400;
 const ANSWER_MIN: u32 = 32;
+const PROTOCOL_41: u32 = 1 << 9;
+const PACKET_MAX: u32 = 1 << 30;
 
 let index: u32 = 0;
 let askedBytes: u32 = 0;
@@ -125,6 +129,7 @@ function isPrintable(at: usize, end: usize): bool {
 
 function judgeExchange(count: u32, client: u32): u32 {
   askedBytes = takeRun(count, client, asked);
+  if (isLogin()) return LOGIN;
   const wasOver = isOver;
   const isAnswered = index < count;
   const command = askedBytes > HEADER ? <u32>load<u8>(asked, HEADER) : 0;
@@ -137,6 +142,14 @@ function judgeExchange(count: u32, client: u32): u32 {
   if (answeredBytes < HEADER + 2) return isOver ? IDENTIFY_NO : IDENTIFY_MORE;
   if (!isAnswer(command, le24(answered))) return IDENTIFY_NO;
   return command == QUERY || command == STMT_PREPARE ? STATEMENT : COMMAND;
+}
+
+/** The answer to a greeting that was lost: number 1, protocol 4.1, no packet larger than can be, and 19 zeros. */
+function isLogin(): bool {
+  if (askedBytes < HEADER + ANSWER_MIN || load<u8>(asked, 3) != 1 || le24(asked) < ANSWER_MIN) return false;
+  const payload = asked + HEADER;
+  const hasProtocol = (load<u32>(payload) & PROTOCOL_41) != 0 && load<u32>(payload, 4) <= PACKET_MAX;
+  return hasProtocol && (load<u64>(payload, 9) | load<u64>(payload, 17) | load<u32>(payload, 24)) == 0;
 }
 
 /** COMMAND when the sample begins with one that is answered. */

@@ -5,19 +5,26 @@
  * The protocol is a dialogue, so that is done at a turn: a client that speaks after the server begins a command, and the
  * server that speaks then begins its response. Anything else is passed over. A search never trusts a place that only
  * looks like a header.
+ *
+ * At such a turn a client that sends commands ahead may still be owed responses. One that waits for all of them before it
+ * sends on betrays it: there is a response too many, and the host drops what was paired. One that was seen to send on in
+ * between never does; after a loss its turn is the one after a silence (state.ts).
  */
 import { FROM_CLIENT } from '../sdk/abi';
+import { le24 } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom } from '../sdk/output';
 import { isUpgrade, takeClient } from './client';
-import { fits, QUERY, STMT_PREPARE } from './commands';
+import { fits, isSilent, QUERY, STMT_PREPARE } from './commands';
 import { FULL, Half, HEADER } from './packet';
 import { takeServer } from './server';
 import {
+  AFTER_PREPARED,
   BAD_BYTES,
   CLIENT_AREA,
   CLIENT_BYTES,
   Connection,
+  EOF_UNKNOWN,
   LOST,
   LOST_BYTES,
   ROWS,
@@ -41,6 +48,7 @@ export function consume(chunk: Chunk): bool {
     else if (!isClient) readServer(c, chunk);
     else if (!readClient(c, chunk)) return false;
   }
+  if (chunk.timestamp != 0) c.lastNs = chunk.timestamp;
   if (chunk.isEnd) half.forget();
   return true;
 }
@@ -60,7 +68,13 @@ function loseBytes(c: Connection, half: Half, chunk: Chunk, isClient: bool): voi
 /** False when the connection needs a large slot first, or has left. */
 function readClient(c: Connection, chunk: Chunk): bool {
   const half = c.client;
-  if (half.isSearching && !beginTrial(c, half, chunk, c.turn == SERVER_BYTES)) return true;
+  // No EOF came behind what was prepared: when the response had ended is not known any more.
+  if (c.step == AFTER_PREPARED && c.eofMode == EOF_UNKNOWN) c.lose(BAD_BYTES);
+  if (half.isSearching) {
+    const isTurn = c.isClientsTurn(chunk.timestamp);
+    if (!isTurn) c.passCommands(countCommands(chunk));
+    if (!beginTrial(c, half, chunk, isTurn)) return true;
+  }
   c.turn = CLIENT_BYTES;
   if (!half.isWhole && !reachCommand(half, chunk)) return true;
   const command = commandOf(half, chunk);
@@ -78,6 +92,20 @@ function readClient(c: Connection, chunk: Chunk): bool {
   takeClient(c, half, chunk.timestamp);
   hasLeft = isUpgrade;
   return !hasLeft;
+}
+
+/** Commands that want a response, of those that lie one behind the other from the chunk's beginning; two are enough. */
+function countCommands(chunk: Chunk): u8 {
+  let count: u8 = 0;
+  let at = <usize>chunk.data;
+  while (count < 2 && chunk.end - at > HEADER) {
+    const command = <u32>load<u8>(at, HEADER);
+    const length = le24(at);
+    if (load<u8>(at, 3) != 0 || !fits(command, length) || length > chunk.end - at - HEADER) break;
+    if (!isSilent(command)) count++;
+    at += length + HEADER;
+  }
+  return count;
 }
 
 /** Whether the command is known: it lies in the chunk, or is kept. A packet may also be empty. */
@@ -121,6 +149,7 @@ function refuse(c: Connection, half: Half, chunk: Chunk): void {
 
 function readServer(c: Connection, chunk: Chunk): void {
   const half = c.server;
+  c.passed = 0;
   // An answer while the client is still asking: what was taken for its command is none.
   if (!c.client.isSynced && c.client.isInside) c.loseClient(BAD_BYTES);
   const isDue = c.turn == CLIENT_BYTES && c.waitingCount > 0 && !c.client.isInside;

@@ -10,7 +10,7 @@
  * asked for in between is answered here, at ReadyForQuery, as aborted, so that each request has one response.
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  */
-import { findByte } from '../sdk/bytes';
+import { findByte, startsWith } from '../sdk/bytes';
 import { frameAt, frameBytes, frameCut, frameFirst, frameKept } from '../sdk/framer';
 import { HEADER, isUnasked } from './header';
 import { writeAborted, writeFailedStart, writeResponse } from './message';
@@ -124,6 +124,7 @@ function readError(c: Connection, now: u64): void {
     c.queue.pop();
     c.responding = false;
   }
+  if (unit == QUERY && isFatal()) answer(c, now);
   if (unit == START || unit == QUERY) return;
   c.failed = true;
   if (unit == EXECUTE) answer(c, now);
@@ -144,6 +145,15 @@ function readCode(c: Connection): void {
   if (!frameCut) return;
   c.isPartial = true;
   forgetUnanswered(c);
+}
+
+/** After FATAL and PANIC, in the field V, the server ends the connection: no ReadyForQuery follows. */
+function isFatal(): bool {
+  const end = frameAt + frameKept;
+  for (let at = frameAt + HEADER; at < end && load<u8>(at) != 0; at = findByte(at, end, 0) + 1) {
+    if (load<u8>(at) == 0x56) return startsWith(at + 1, end, 'FATAL') || startsWith(at + 1, end, 'PANIC');
+  }
+  return false;
 }
 
 function readReady(c: Connection, now: u64): bool {

@@ -1,9 +1,10 @@
 /** Secrets go before anybody sees them: docs/abi.md, the classes of redaction. */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeAttributes } from '../../host/spans/attributes.ts';
 import { nameSpan, ProtocolTable } from '../../host/spans/protocols.ts';
-import { type Redaction, redact, redactedMax } from '../../host/spans/redact.ts';
+import { type Redaction, redact, redactedMax, redactionOf } from '../../host/spans/redact.ts';
 import type { Attributes } from '../../host/spans/span.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
@@ -247,6 +248,13 @@ describe('a span', () => {
       { id: 1, value: `SELECT a FROM t WHERE b = "secret" AND c = 'O\\'B' OR d` },
     ]);
     expect(attributes).toEqual({ 'db.query.text': 'SELECT a FROM t WHERE b = ? AND c = ? OR d' });
+  });
+
+  test('of the shipped MySQL parser, which names no system before it has seen one, as well', () => {
+    const shipped = new URL('../../parsers/mysql/manifest.json', import.meta.url);
+    const { attributes, protocols } = parseManifest(readFileSync(shipped, 'utf8'));
+    const classes = attributes.map(({ redaction }) => redactionOf(redaction, protocols[0]!));
+    expect(classes.filter(Boolean)).toEqual(['mysql']);
   });
 
   test('never shows a literal that STRING_MAX cuts', () => {

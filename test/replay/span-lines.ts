@@ -1,13 +1,10 @@
-/** Spans as `spanwire replay FILE --printer json` prints them, and as exchanges that compare with those of tshark. */
+/** Spans as `spanwire replay FILE --printer json` prints them. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Exchange } from './tshark.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const OUTPUT_MAX = 64 * 1024 * 1024;
 const run = promisify(execFile);
-/** What a reply of RESP is; reported only when asked for. */
-export const REPLY_TYPE = 'redis.reply.type';
 
 /** The part of a JSON line that these tests look at. */
 export interface SpanLine {
@@ -31,29 +28,28 @@ export async function replaySpans(path: string, ...attributes: string[]): Promis
     .map((line) => JSON.parse(line) as SpanLine);
 }
 
-export function httpExchange({ attributes }: SpanLine): Exchange {
-  const method = attributes['http.request.method_original'] ?? attributes['http.request.method'];
-  return {
-    client: clientOf(attributes),
-    request: `${method} ${targetOf(attributes)}`,
-    response: String(attributes['http.response.status_code'] ?? ''),
-  };
+/** As the client wrote it. */
+export function originalMethod(attributes: SpanLine['attributes']): string {
+  return String(attributes['http.request.method_original'] ?? attributes['http.request.method']);
 }
 
 /** Origin-form; for CONNECT the authority (RFC 9112, section 3.2). */
-function targetOf(attributes: SpanLine['attributes']): string {
+export function targetOf(attributes: SpanLine['attributes']): string {
   const { 'url.path': path, 'url.query': query } = attributes;
   if (path === undefined) return `${attributes['server.address']}:${attributes['server.port']}`;
   return query === undefined ? String(path) : `${path}?${query}`;
 }
 
-/** Of spans with REPLY_TYPE; a request that gets no reply by design has none. */
-export function respExchange({ attributes }: SpanLine): Exchange {
-  const request = String(attributes['db.operation.name']).toUpperCase();
-  return { client: clientOf(attributes), request, response: String(attributes[REPLY_TYPE] ?? 'none') };
+/** "address:port" of the client; a span of its own side has none. */
+export function clientOf({ attributes }: SpanLine): string | undefined {
+  const { 'client.address': address, 'client.port': port } = attributes;
+  return address === undefined ? undefined : endpoint(String(address), port);
 }
 
-function clientOf(attributes: SpanLine['attributes']): string {
-  const address = String(attributes['client.address']);
-  return `${address.includes(':') ? `[${address}]` : address}:${attributes['client.port']}`;
+export function serverOf({ attributes }: SpanLine): string {
+  return endpoint(String(attributes['network.peer.address']), attributes['network.peer.port']);
+}
+
+function endpoint(address: string, port: unknown): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

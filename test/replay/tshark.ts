@@ -7,11 +7,8 @@ import { promisify } from 'node:util';
 import { sayUnavailable } from '../support/unavailable.ts';
 import { type PdmlField, type PdmlPacket, parsePdml } from './pdml.ts';
 
-/** Commands whose second word says what they do. https://redis.io/docs/latest/commands/ */
-const CONTAINERS = new Set([
-  ...['ACL', 'CLIENT', 'CLUSTER', 'COMMAND', 'CONFIG', 'FUNCTION', 'LATENCY', 'MEMORY', 'MODULE', 'OBJECT'],
-  ...['PUBSUB', 'SCRIPT', 'SLOWLOG', 'XGROUP', 'XINFO'],
-]);
+export type { PdmlField };
+
 const OUTPUT_MAX = 512 * 1024 * 1024;
 const run = promisify(execFile);
 
@@ -65,42 +62,8 @@ function readFollowed(output: string): (FollowedStream & { number: number })[] {
   });
 }
 
-/** What a request was and what came back. */
-export interface Exchange {
-  /** "address:port" of the client. */
-  readonly client: string;
-  readonly request: string;
-  readonly response: string;
-}
-
-/** HTTP: "GET /path?query" and "200", for every request that got a response, in the order of its stream. */
-export async function httpExchanges(path: string, ports: readonly number[]): Promise<Exchange[]> {
-  const packets = await dissect(path, ports, 'http');
-  return pair(packets, (proto) => {
-    const method = find(proto, 'http.request.method');
-    if (method) return { request: `${text(method)} ${text(find(proto, 'http.request.uri'))}` };
-    const status = find(proto, 'http.response.code')?.show;
-    // 1xx announces the response, it is not the response (RFC 9110, section 15.2). 101 is: the last one of HTTP/1.
-    return status && (status[0] !== '1' || status === '101') ? { response: status } : {};
-  });
-}
-
-/** RESP: the command in capitals, and the type of the reply. */
-export async function respExchanges(path: string, ports: readonly number[]): Promise<Exchange[]> {
-  const packets = await dissect(path, ports, 'resp');
-  return pair(
-    packets.map((packet) => ({ ...packet, protos: packet.protos.flatMap(({ fields }) => fields.map(wrap)) })),
-    ({ fields: [value] }, packet) => {
-      if (!value) return {};
-      if (!ports.includes(packet.toPort)) return { response: replyType(value) };
-      const [command = '', second = ''] = wordsOf(value, packet);
-      if (command === '') return {};
-      return { request: CONTAINERS.has(command) ? `${command} ${second}` : command };
-    },
-  );
-}
-
-interface Dissected {
+/** A packet with messages of the protocol in question. */
+export interface Dissected {
   readonly toPort: number;
   readonly from: string;
   readonly to: string;
@@ -109,7 +72,8 @@ interface Dissected {
   readonly protos: readonly PdmlField[];
 }
 
-async function dissect(path: string, ports: readonly number[], protocol: string): Promise<Dissected[]> {
+/** What the packets of these ports say, in the order of the capture. */
+export async function dissect(path: string, ports: readonly number[], protocol: string): Promise<Dissected[]> {
   const decodeAs = ports.flatMap((port) => ['-d', `tcp.port==${port},${protocol}`]);
   const kept = ['-T', 'pdml', '-J', `ip ipv6 tcp ${protocol}`];
   const packets = parsePdml(await tshark(path, ...decodeAs, '-Y', protocol, ...kept));
@@ -133,63 +97,7 @@ function describePacket({ protos }: PdmlPacket, protocol: string): Dissected {
   };
 }
 
-type Meaning = { request?: string; response?: string };
-
-/** First in, first out on each stream. */
-function pair(packets: readonly Dissected[], read: (proto: PdmlField, packet: Dissected) => Meaning): Exchange[] {
-  const exchanges: { client: string; stream: string; request: string; response?: string }[] = [];
-  for (const packet of packets) {
-    for (const proto of packet.protos) {
-      const { request, response } = read(proto, packet);
-      if (request !== undefined) exchanges.push({ client: packet.from, stream: packet.stream, request });
-      const open = exchanges.find((one) => one.stream === packet.stream && one.response === undefined);
-      if (response !== undefined && open) open.response = response;
-    }
-  }
-  return exchanges.flatMap(({ client, request, response }) =>
-    response === undefined ? [] : [{ client, request, response }],
-  );
-}
-
-function wrap(field: PdmlField): PdmlField {
-  return { name: 'value', show: '', value: '', position: field.position, size: field.size, fields: [field] };
-}
-
-/** What tshark calls the types of RESP2. */
-const REPLY_TYPES: Readonly<Record<string, string>> = {
-  'resp.string': 'simple_string',
-  'resp.error': 'error',
-  'resp.integer': 'integer',
-  'resp.bulk_string': 'bulk_string',
-  'resp.array': 'array',
-};
-
-/** A length of -1 is null. tshark 4.0 knows no RESP3: what that is, is left as "fragment". */
-function replyType(value: PdmlField): string {
-  const length = find(value, `${value.name}.length`);
-  if (length?.show === '-1') return 'null';
-  return REPLY_TYPES[value.name] ?? value.name.replace('resp.', '');
-}
-
-/** The first words of a command, in capitals. */
-function wordsOf(value: PdmlField, packet: Dissected): string[] {
-  const words = value.name === 'resp.fragment' ? inlineWords(value, packet) : value.fields.slice(1, 3).map(bulkText);
-  return words.map((word) => word.toUpperCase());
-}
-
-function bulkText(field: PdmlField): string {
-  return text(find(field, 'resp.bulk_string.value'));
-}
-
-/** tshark gives an inline command's place but not its bytes: they are in the packet's payload. */
-function inlineWords(fragment: PdmlField, { payload }: Dissected): string[] {
-  if (!payload) return [];
-  const start = fragment.position - payload.position;
-  const line = Buffer.from(payload.value, 'hex').subarray(start, start + fragment.size);
-  return line.toString('latin1').trim().split(/\s+/);
-}
-
-function find(field: PdmlField, name: string): PdmlField | undefined {
+export function find(field: PdmlField, name: string): PdmlField | undefined {
   if (field.name === name) return field;
   for (const child of field.fields) {
     const found = find(child, name);
@@ -198,7 +106,16 @@ function find(field: PdmlField, name: string): PdmlField | undefined {
   return undefined;
 }
 
+/** All of that name, outermost first; not those inside one that was found. */
+export function findAll(field: PdmlField, name: string): PdmlField[] {
+  return field.name === name ? [field] : field.fields.flatMap((child) => findAll(child, name));
+}
+
 /** The field's bytes: `show` is cut and escaped for people. */
-function text(field: PdmlField | undefined): string {
-  return field ? Buffer.from(field.value, 'hex').toString('latin1') : '';
+export function bytes(field: PdmlField | undefined): Buffer {
+  return Buffer.from(field?.value ?? '', 'hex');
+}
+
+export function text(field: PdmlField | undefined): string {
+  return bytes(field).toString('latin1');
 }

@@ -1,0 +1,32 @@
+/** Kafka: "API key, version, correlation id" and the first error code that is not 0. */
+import { find, findAll, type PdmlField } from '../tshark.ts';
+import { type Meaning, type Oracle, pair } from './exchange.ts';
+
+const CORRELATION_ID = 'kafka.correlation_id';
+const PORTS = [9092, 36333];
+/** -1 is UNKNOWN_SERVER_ERROR; a span has it as it stands on the wire, without a sign. */
+const NO_SIGN = 65535;
+
+export const KAFKA: Oracle = {
+  protocols: ['kafka'],
+  dissector: 'kafka',
+  ports: PORTS,
+  optIn: [CORRELATION_ID],
+  isKeyed: true,
+  dissected: (packets) => pair(packets, (proto, { toPort }) => [readFrame(proto, PORTS.includes(toPort))]),
+  reported: ({ attributes }) => {
+    const { 'kafka.api.key': key, 'kafka.api.version': version, 'kafka.error_code': error = 0 } = attributes;
+    return {
+      request: `${key} v${version} #${attributes[CORRELATION_ID]}`,
+      response: String(error === NO_SIGN ? -1 : error),
+    };
+  },
+};
+
+function readFrame(proto: PdmlField, isRequest: boolean): Meaning {
+  const show = (name: string) => find(proto, name)?.show;
+  const key = show('kafka.correlation_id');
+  if (isRequest) return { key, request: `${show('kafka.api_key')} v${show('kafka.api_version')} #${key}` };
+  const errors = findAll(proto, 'kafka.error').map((field) => Number(field.show));
+  return { key, response: String(errors.find((code) => code !== 0) ?? 0) };
+}
