@@ -1,7 +1,7 @@
 /** The streams that replay puts together are those of tshark, byte for byte and gap for gap, in all of the corpora. */
 import { describe, expect, it } from 'vitest';
 import { addressText } from '../../host/spans/endpoint.ts';
-import { capturesOf, HTTP_CAPTURES, OTHER_CAPTURES, REDIS_CAPTURES } from './corpora.ts';
+import { captureFolders, capturesOf } from './corpora.ts';
 import { type ReplayRecord, replayFile } from './records.ts';
 import { type FollowedStream, followStreams, hasTshark } from './tshark.ts';
 
@@ -19,7 +19,7 @@ const TIMEOUT_MS = 120_000;
 /** By "sender > receiver": what the sender sent on all their connections, one after the other. */
 type Flows = Map<string, Buffer>;
 
-const captures = capturesOf(...HTTP_CAPTURES, ...REDIS_CAPTURES, ...OTHER_CAPTURES);
+const captures = capturesOf(...captureFolders());
 
 describe.skipIf(!hasTshark || captures.length === 0)('streams agree with tshark', () => {
   for (const { name, path } of captures) {

@@ -64,7 +64,7 @@ function readFollowed(output: string): (FollowedStream & { number: number })[] {
 
 /** A packet with messages of the protocol in question. */
 export interface Dissected {
-  readonly toPort: number;
+  readonly isToServer: boolean;
   readonly from: string;
   readonly to: string;
   readonly stream: string;
@@ -77,10 +77,10 @@ export async function dissect(path: string, ports: readonly number[], protocol: 
   const decodeAs = ports.flatMap((port) => ['-d', `tcp.port==${port},${protocol}`]);
   const kept = ['-T', 'pdml', '-J', `ip ipv6 tcp ${protocol}`];
   const packets = parsePdml(await tshark(path, ...decodeAs, '-Y', protocol, ...kept));
-  return packets.map((packet) => describePacket(packet, protocol));
+  return packets.map((packet) => describePacket(packet, ports, protocol));
 }
 
-function describePacket({ protos }: PdmlPacket, protocol: string): Dissected {
+function describePacket({ protos }: PdmlPacket, ports: readonly number[], protocol: string): Dissected {
   const value = (name: string) => protos.map((proto) => find(proto, name)).find(Boolean);
   const endpoint = (side: string) => {
     const address = (value(`ip.${side}`) ?? value(`ipv6.${side}`))?.show ?? '';
@@ -90,7 +90,7 @@ function describePacket({ protos }: PdmlPacket, protocol: string): Dissected {
   return {
     from: endpoint('src'),
     to: endpoint('dst'),
-    toPort: Number(value('tcp.dstport')?.show),
+    isToServer: ports.includes(Number(value('tcp.dstport')?.show)),
     stream: value('tcp.stream')?.show ?? '',
     payload: value('tcp.payload'),
     protos: protos.filter(({ name }) => name === protocol),

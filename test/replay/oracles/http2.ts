@@ -5,6 +5,12 @@ import { type Meaning, type Oracle, pair } from './exchange.ts';
 
 const HEADERS = 1;
 const RST_STREAM = 3;
+/** https://www.rfc-editor.org/rfc/rfc9113#section-7 */
+const ERRORS = [
+  ...['NO_ERROR', 'PROTOCOL_ERROR', 'INTERNAL_ERROR', 'FLOW_CONTROL_ERROR', 'SETTINGS_TIMEOUT', 'STREAM_CLOSED'],
+  ...['FRAME_SIZE_ERROR', 'REFUSED_STREAM', 'CANCEL', 'COMPRESSION_ERROR', 'CONNECT_ERROR', 'ENHANCE_YOUR_CALM'],
+  ...['INADEQUATE_SECURITY', 'HTTP_1_1_REQUIRED'],
+];
 /** https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
 const GRPC_CODES = [
   ...['OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS'],
@@ -69,7 +75,8 @@ function headersOf(frame: Parameters<typeof find>[0]): Map<string, string> {
 }
 
 function resetOf(frame: Parameters<typeof find>[0]): string {
-  return `reset ${find(frame, 'http2.rst_stream.error')?.show}`;
+  const code = find(frame, 'http2.rst_stream.error')?.show;
+  return `reset ${ERRORS[Number(code)] ?? code}`;
 }
 
 function responseOf({ isGrpc, status, grpcStatus }: Stream): string {

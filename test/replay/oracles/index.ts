@@ -28,8 +28,6 @@ const CAPTURES: Readonly<Record<string, readonly Oracle[]>> = {
   'zeek/postgresql/mysql-on-port-5432.pcap': [MYSQL],
 };
 
-export const FOLDER_NAMES = Object.keys(FOLDERS);
-
 export function oraclesOf(capture: string): readonly Oracle[] {
   return CAPTURES[capture] ?? FOLDERS[capture.slice(0, capture.lastIndexOf('/'))] ?? [];
 }

@@ -3,17 +3,16 @@ import { find, findAll, type PdmlField } from '../tshark.ts';
 import { type Meaning, type Oracle, pair } from './exchange.ts';
 
 const CORRELATION_ID = 'kafka.correlation_id';
-const PORTS = [9092, 36333];
 /** -1 is UNKNOWN_SERVER_ERROR; a span has it as it stands on the wire, without a sign. */
 const NO_SIGN = 65535;
 
 export const KAFKA: Oracle = {
   protocols: ['kafka'],
   dissector: 'kafka',
-  ports: PORTS,
+  ports: [9092, 36333],
   optIn: [CORRELATION_ID],
   isKeyed: true,
-  dissected: (packets) => pair(packets, (proto, { toPort }) => [readFrame(proto, PORTS.includes(toPort))]),
+  dissected: (packets) => pair(packets, (proto, { isToServer }) => [readFrame(proto, isToServer)]),
   reported: ({ attributes }) => {
     const { 'kafka.api.key': key, 'kafka.api.version': version, 'kafka.error_code': error = 0 } = attributes;
     return {

@@ -6,7 +6,6 @@ import { bytes, type Dissected, find, findAll, type PdmlField, text } from '../t
 import type { Exchange, Oracle } from './exchange.ts';
 import { statementText } from './sql-text.ts';
 
-const PORTS = [3306, 5432, 6033, 20130, 30130];
 /** https://dev.mysql.com/doc/dev/mysql-server/latest/my__command_8h.html */
 const COMMANDS: Readonly<Record<number, string>> = {
   1: 'QUIT',
@@ -32,7 +31,7 @@ const COUNTED = new Set(['QUERY', 'STMT_EXECUTE']);
 export const MYSQL: Oracle = {
   protocols: ['mysql'],
   dissector: 'mysql',
-  ports: PORTS,
+  ports: [3306, 5432, 6033, 20130, 30130],
   optIn: [],
   isKeyed: false,
   dissected: readAll,
@@ -64,8 +63,7 @@ function readAll(packets: readonly Dissected[]): Exchange[] {
   for (const packet of packets) {
     for (const proto of packet.protos) {
       const turn = current.get(packet.stream);
-      const isClient = PORTS.includes(packet.toPort);
-      if (!isClient) {
+      if (!packet.isToServer) {
         turn?.answers.push(proto);
         if (turn) remember(prepared, packet.stream, turn, proto);
         continue;

@@ -7,6 +7,9 @@ import { bytes, type Dissected, find, type PdmlField, text } from '../tshark.ts'
 import { type Exchange, type Meaning, type Oracle, pair } from './exchange.ts';
 import { statementText } from './sql-text.ts';
 
+/** Two words for one command; the tag has the second. */
+const SYNONYMS: Readonly<Record<string, string>> = { END: 'COMMIT', ABORT: 'ROLLBACK', START: 'BEGIN' };
+
 /** `step`: Parse, Bind, Describe, Close, Sync; only counted, to tell whose answer comes. */
 interface Asked {
   readonly kind: 'startup' | 'query' | 'execute' | 'step';
@@ -48,7 +51,8 @@ function asNumber(value: unknown): number | undefined {
 
 function outcome({ tag, rows, affected }: { tag: string; rows?: number | undefined; affected?: number | undefined }) {
   const counts = [rows === undefined ? '' : ` rows ${rows}`, affected === undefined ? '' : ` affected ${affected}`];
-  return `${tag.split(' ', 1)[0]}${counts.join('')}`;
+  const word = tag.split(' ', 1)[0]!;
+  return `${SYNONYMS[word] ?? word}${counts.join('')}`;
 }
 
 function readAll(packets: readonly Dissected[]): Exchange[] {
@@ -123,13 +127,14 @@ function answer(session: Session, type: string, proto: PdmlField): readonly Mean
   }
 }
 
-/** Rows of SELECT and FETCH are those that came; others are affected. */
+/** Rows of SELECT and FETCH are those that came, if any did: CREATE TABLE AS says SELECT, too. Others are affected. */
 function readTag(asked: Asked, tag: string): void {
   asked.tag ??= tag;
   const count = / (\d+)$/.exec(tag)?.[1];
   if (count === undefined) return;
-  if (!/^(SELECT|FETCH) /.test(tag)) asked.affected = (asked.affected ?? 0) + Number(count);
-  else asked.rows ??= 0;
+  const isReturned = /^(SELECT|FETCH) /.test(tag) && (Number(count) === 0 || asked.rows !== undefined);
+  if (isReturned) asked.rows ??= 0;
+  else asked.affected = (asked.affected ?? 0) + Number(count);
 }
 
 function fail({ asked }: Session, first: Asked, error: string): readonly Meaning[] {

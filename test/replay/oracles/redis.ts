@@ -4,7 +4,6 @@ import { type Meaning, type Oracle, pair } from './exchange.ts';
 
 /** What a reply is; reported only when asked for. */
 const REPLY_TYPE = 'redis.reply.type';
-const PORTS = [6379, 10625];
 /** Commands whose second word says what they do. https://redis.io/docs/latest/commands/ */
 const CONTAINERS = new Set([
   ...['ACL', 'CLIENT', 'CLUSTER', 'COMMAND', 'CONFIG', 'FUNCTION', 'LATENCY', 'MEMORY', 'MODULE', 'OBJECT'],
@@ -22,7 +21,7 @@ const REPLY_TYPES: Readonly<Record<string, string>> = {
 export const REDIS: Oracle = {
   protocols: ['redis'],
   dissector: 'resp',
-  ports: PORTS,
+  ports: [6379, 10625],
   optIn: [REPLY_TYPE],
   isKeyed: false,
   dissected: (packets) => pair(packets, ({ fields }, packet) => fields.map((value) => readValue(value, packet))),
@@ -37,7 +36,7 @@ export const REDIS: Oracle = {
 };
 
 function readValue(value: PdmlField, packet: Dissected): Meaning {
-  if (!PORTS.includes(packet.toPort)) return { response: replyOf(value) };
+  if (!packet.isToServer) return { response: replyOf(value) };
   const [command = '', second = ''] = wordsOf(value, packet);
   if (command === '') return {};
   return { request: CONTAINERS.has(command) ? `${command} ${second}` : command };
