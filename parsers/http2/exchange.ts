@@ -8,6 +8,7 @@ import { copy } from '../sdk/bytes';
 import { CONTENT_TYPE, has, hasUnknown, isGrpc, lengthOf, METHOD, statusOf, valueAt } from './fields';
 import { timeout } from './grpc';
 import { sayRequest, sayReset, sayResponse } from './message';
+import { REFUSED_STREAM } from './names';
 import { Connection, Half } from './state';
 import {
   CONTENT_TYPE_MAX,
@@ -36,7 +37,7 @@ export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): vo
   if (isNew) c.clientStream = id;
   // Without a method it is no request; of one that is not known at all nothing is said, nor of its answer.
   if ((stream == null || (stream.flags & HAS_REQUEST) == 0) && (half.isBroken || (!has(METHOD) && !hasUnknown))) {
-    if (stream != null) c.table.remove(c.base, stream);
+    if (stream != null) c.leave(stream);
     return;
   }
   if (stream == null && isNew) stream = enter(c, id);
@@ -50,6 +51,10 @@ export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): vo
       stream.deadline = limit == 0 ? 0 : half.blockFirst + limit - min(limit >> 4, EARLY);
     }
     sayRequest(c.slot, stream, half.blockFirst, now, half.blockBytes);
+    if (id > c.allowed) {
+      refuse(c, stream, now);
+      return;
+    }
   }
   if (ends) endRequest(c, stream);
 }
@@ -71,7 +76,7 @@ export function serverBlock(c: Connection, half: Half, ends: bool, now: u64): vo
   if (status != 0 && status < FINAL && !ends) return;
   stream.responseBytes += half.blockBytes;
   if ((stream.flags & HAS_RESPONSE) == 0 && !begins(half, stream, status, ends)) {
-    c.table.remove(c.base, stream);
+    c.leave(stream);
     return;
   }
   if (ends) endResponse(c, stream, now, true);
@@ -109,7 +114,7 @@ function keepContentType(stream: Stream): void {
 export function endResponse(c: Connection, stream: Stream, now: u64, hasTrailers: bool): void {
   check(c, stream);
   if ((stream.flags & HAS_RESPONSE) != 0) sayResponse(c.slot, stream, now, hasTrailers);
-  c.table.remove(c.base, stream);
+  c.leave(stream);
 }
 
 /** RST_STREAM. After the whole response it says only that no more of the request is wanted. */
@@ -118,7 +123,38 @@ export function reset(c: Connection, id: u32, error: u32, direction: u32, now: u
   if (stream == null) return;
   check(c, stream);
   if ((stream.flags & (HAS_REQUEST | IS_PUSHED)) != 0) sayReset(c.slot, stream, now, error, direction == FROM_CLIENT);
-  c.table.remove(c.base, stream);
+  c.leave(stream);
+}
+
+/** GOAWAY of the server: it answers no stream behind `last`. Which of them are open, `refuseNext` finds out. */
+export function goAway(c: Connection, last: u32): void {
+  if (last >= c.allowed) return;
+  const end = min(c.allowed, c.clientStream);
+  c.allowed = last;
+  // The table holds the newest ones; each number is looked at once in the life of a connection.
+  const reach = c.capacity << 2;
+  const begin = max<u32>(last, end > reach ? end - reach : 0) + 1;
+  if (begin > end) return;
+  c.refusing = begin | 1;
+  c.refusingEnd = end;
+}
+
+/** Ends the next stream that a GOAWAY refuses. */
+export function refuseNext(c: Connection, now: u64): void {
+  for (let id = c.refusing; id <= c.refusingEnd; id += 2) {
+    const stream = c.table.find(c.base, id);
+    if (stream == null) continue;
+    c.refusing = id + 2;
+    refuse(c, stream, now);
+    return;
+  }
+  c.refusing = 0;
+}
+
+function refuse(c: Connection, stream: Stream, now: u64): void {
+  check(c, stream);
+  if ((stream.flags & HAS_REQUEST) != 0) sayReset(c.slot, stream, now, REFUSED_STREAM, false);
+  c.leave(stream);
 }
 
 /** PUSH_PROMISE: what comes on that stream is an answer that nobody asked for. */

@@ -7,6 +7,7 @@
 import { FROM_CLIENT } from '../sdk/abi';
 import { isDigit } from '../sdk/bytes';
 import { GRPC_STATUS, GRPC_TIMEOUT, has, lengthOf, valueAt } from './fields';
+import { REFUSED_STREAM } from './names';
 import { IS_COMPRESSED, REQUEST_MESSAGES_LOST, RESPONSE_MESSAGES_LOST, Stream } from './streams';
 
 const PREFIX: u8 = 5;
@@ -110,7 +111,7 @@ export function codeOfHttp(status: u32): u32 {
 /** A reset stream. The client cancels what has missed its deadline. */
 export function codeOfReset(stream: Stream, error: u32, isClient: bool, now: u64): u32 {
   switch (error) {
-    case 7: // REFUSED_STREAM
+    case REFUSED_STREAM:
       return UNAVAILABLE;
     case 8: // CANCEL
       return isClient && stream.deadline != 0 && now >= stream.deadline ? DEADLINE_EXCEEDED : CANCELLED;

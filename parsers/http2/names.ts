@@ -5,6 +5,9 @@ import { Message } from '../sdk/output';
 /** The error of a reset whose payload was lost. */
 export const LOST_ERROR: u32 = 0xffffffff;
 
+/** The server has not looked at a stream. */
+export const REFUSED_STREAM: u32 = 7;
+
 const SCRATCH: usize = memory.data(64, 8);
 
 /** A constant of the module as an attribute. */
@@ -70,7 +73,7 @@ export function errorName(error: u32): string {
       return 'STREAM_CLOSED';
     case 6:
       return 'FRAME_SIZE_ERROR';
-    case 7:
+    case REFUSED_STREAM:
       return 'REFUSED_STREAM';
     case 8:
       return 'CANCEL';
