@@ -3,12 +3,14 @@
  * header blocks and with bodies as they go by.
  */
 
-import { FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
+import { EOF, FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
 import { copy } from '../sdk/bytes';
+import { Chunk } from '../sdk/chunk';
+import { hasRoom } from '../sdk/output';
 import { CONTENT_TYPE, has, hasUnknown, isGrpc, lengthOf, METHOD, statusOf, valueAt } from './fields';
 import { timeout } from './grpc';
 import { sayRequest, sayReset, sayResponse } from './message';
-import { REFUSED_STREAM } from './names';
+import { CLIENT_LEFT, REFUSED_STREAM, SERVER_LEFT } from './names';
 import { Connection, Half } from './state';
 import {
   CONTENT_TYPE_MAX,
@@ -25,6 +27,8 @@ import {
   Stream,
 } from './streams';
 
+/** Streams that end with a chunk that does not name them: the host bounds what a few bytes may put out. */
+export const UNASKED_MAX: u32 = 32;
 const FINAL: u32 = 200;
 /** Nanoseconds that a client's clock for a deadline may be ahead of its request on the wire. */
 const EARLY: u64 = 5000000;
@@ -129,7 +133,7 @@ export function reset(c: Connection, id: u32, error: u32, direction: u32, now: u
 /** GOAWAY of the server: it answers no stream behind `last`. Which of them are open, `refuseNext` finds out. */
 export function goAway(c: Connection, last: u32): void {
   if (last >= c.allowed) return;
-  const end = min(c.allowed, c.clientStream);
+  const end = c.refusing != 0 ? c.refusingEnd : min(c.allowed, c.clientStream);
   c.allowed = last;
   // The table holds the newest ones; each number is looked at once in the life of a connection.
   const reach = c.capacity << 2;
@@ -155,6 +159,31 @@ function refuse(c: Connection, stream: Stream, now: u64): void {
   check(c, stream);
   if ((stream.flags & HAS_REQUEST) != 0) sayReset(c.slot, stream, now, REFUSED_STREAM, false);
   c.leave(stream);
+}
+
+/**
+ * A direction has ended. When both have, and one in order, what is still open has failed: the calls that last as long
+ * as their connection. Not of streams that may have ended in a loss. False when there is no room to say it yet.
+ */
+export function endDirection(c: Connection, chunk: Chunk): bool {
+  if (!hasRoom()) return false;
+  if (c.closing == 0) {
+    if (chunk.kind == EOF && c.leaver == 0) c.leaver = chunk.direction + 1;
+    if (++c.ends < 2 || c.leaver == 0) return true;
+  }
+  const error = c.leaver == FROM_CLIENT + 1 ? CLIENT_LEFT : SERVER_LEFT;
+  for (let said: u32 = 0; c.closing < c.capacity && said < UNASKED_MAX; c.closing++) {
+    if (!hasRoom()) return false;
+    const stream = c.table.at(c.base, c.closing);
+    if (stream.id == 0) continue;
+    check(c, stream);
+    if ((stream.flags & (HAS_REQUEST | REQUEST_UNCOUNTED | RESPONSE_UNCOUNTED)) != HAS_REQUEST) continue;
+    // A client that has left sends no more, either.
+    if (error == CLIENT_LEFT) stream.flags |= REQUEST_ENDED;
+    sayReset(c.slot, stream, chunk.timestamp, error, error == CLIENT_LEFT);
+    said++;
+  }
+  return true;
 }
 
 /** PUSH_PROMISE: what comes on that stream is an answer that nobody asked for. */

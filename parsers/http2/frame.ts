@@ -13,6 +13,7 @@ import { hasRoom, hint } from '../sdk/output';
 import {
   check,
   clientBlock,
+  endDirection,
   endRequest,
   endResponse,
   goAway,
@@ -20,6 +21,7 @@ import {
   refuseNext,
   reset,
   serverBlock,
+  UNASKED_MAX,
 } from './exchange';
 import { GRPC_STATUS, has, METHOD, noFields, readFields, STATUS } from './fields';
 import { countMessages, skipMessages } from './grpc';
@@ -50,9 +52,14 @@ export function consume(chunk: Chunk): bool {
   const c = Connection.at(chunk.slot);
   c.settle();
   const half = c.half(chunk.direction);
-  while ((chunk.wireLength > 0 || c.refusing != 0) && !c.dead) {
+  if (chunk.isEnd) return c.dead || endDirection(c, chunk);
+  let unasked: u32 = 0;
+  while (!c.dead) {
+    const refuses = c.refusing != 0 && unasked < UNASKED_MAX;
+    if (chunk.wireLength == 0 && !refuses) break;
     if (!hasRoom()) return false;
-    if (c.refusing != 0) {
+    if (refuses) {
+      unasked++;
       refuseNext(c, chunk.timestamp);
       continue;
     }

@@ -135,6 +135,12 @@ export class Connection extends ConnectionState {
   /** The streams that a GOAWAY refuses and that are still to be looked at, from here (0: there are none) to there. */
   refusing: u32;
   refusingEnd: u32;
+  /** Directions that have ended. */
+  ends: u8;
+  /** Who ended first, in order: 0 nobody, else the direction and 1. */
+  leaver: u8;
+  /** Place of the next stream to be looked at since the connection has ended. */
+  closing: u32;
   /** Streams that have ended in a row with so few open that the smallest slot would do. */
   calm: u32;
 

@@ -11,23 +11,13 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
-import {
-  Client,
-  credentials,
-  Server as GrpcServer,
-  type handleBidiStreamingCall,
-  type handleClientStreamingCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  Metadata,
-  ServerCredentials,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { Client, credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
 import { type Output, parse } from '../../host/modules/trial/harness.ts';
 import type { Step } from '../../host/modules/trial/steps.ts';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
+import { callGather, callOnce, callSpread, callTalk, startGrpcServer } from '../support/grpc-server.ts';
 
 const http2 = (await loadParsers()).find(({ name }) => name === 'http2');
 const INPUT_BYTES = 256 * 1024;
@@ -105,19 +95,15 @@ describe.skipIf(http2 === undefined)('HTTP/2 of Node', { timeout: 60_000 }, () =
 describe.skipIf(http2 === undefined)('gRPC', { timeout: 60_000 }, () => {
   test('all four kinds, errors and deadlines', async () => {
     const { tap, client } = await startGrpc();
-    const codes = [await unary(client, 'ok'), await unary(client, 'fail'), await unary(client, 'slow', 200)];
-    await new Promise((resolve) =>
-      client.makeClientStreamRequest('/t.T/Gather', same, same, resolve).end(Buffer.from('x')),
-    );
-    const gather = client.makeClientStreamRequest('/t.T/Gather', same, same, () => undefined);
-    for (const text of ['a', 'b', 'c']) gather.write(Buffer.from(text));
-    gather.end();
-    await once(gather, 'status');
-    await drain(client.makeServerStreamRequest('/t.T/Spread', same, same, Buffer.from('4')));
-    const talk = client.makeBidiStreamRequest('/t.T/Talk', same, same);
-    for (const text of ['a', 'b']) talk.write(Buffer.from(text));
-    talk.end();
-    await drain(talk);
+    const codes = [
+      await callOnce(client, 'ok'),
+      await callOnce(client, 'fail 7 not you: é'),
+      await callOnce(client, 'slow', 200),
+    ];
+    await callGather(client, ['x']);
+    await callGather(client, ['a', 'b', 'c']);
+    await callSpread(client, 4);
+    await callTalk(client, ['a', 'b']);
     client.close();
     expect(codes).toEqual([0, 7, 4]);
     const timed = tap.steps.map((step, at) => ({ ...step, timestamp: Math.round(tap.elapsed[at]! * 1e6) }));
@@ -179,67 +165,15 @@ async function send(session: ClientHttp2Session, path: string, size: number): Pr
   return headers[':status']!;
 }
 
-const same = (bytes: Buffer) => bytes;
-const method = (path: string, requestStream: boolean, responseStream: boolean) => ({
-  path,
-  requestStream,
-  responseStream,
-  requestSerialize: same,
-  requestDeserialize: same,
-  responseSerialize: same,
-  responseDeserialize: same,
-});
-
 async function startGrpc() {
-  const server = new GrpcServer();
-  const once: handleUnaryCall<Buffer, Buffer> = ({ request }, reply) => {
-    if (request.toString() === 'fail') reply({ code: 7, details: 'not you: é' });
-    else if (request.toString() === 'ok') reply(null, request);
-  };
-  const gather: handleClientStreamingCall<Buffer, Buffer> = (call, reply) => {
-    call.on('data', () => undefined).on('end', () => reply(null, Buffer.from('done')));
-  };
-  const spread: handleServerStreamingCall<Buffer, Buffer> = (call) => {
-    for (let i = 0; i < Number(call.request.toString()); i++) call.write(call.request);
-    call.end();
-  };
-  const talk: handleBidiStreamingCall<Buffer, Buffer> = (call) => {
-    call.on('data', (part: Buffer) => call.write(part)).on('end', () => call.end());
-  };
-  server.addService(
-    {
-      once: method('/t.T/Once', false, false),
-      gather: method('/t.T/Gather', true, false),
-      spread: method('/t.T/Spread', false, true),
-      talk: method('/t.T/Talk', true, true),
-    },
-    { once, gather, spread, talk },
-  );
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
-  });
-  const tap = await openTap(port);
+  const server = await startGrpcServer();
+  const tap = await openTap(server.port);
   const client = new Client(`127.0.0.1:${tap.port}`, credentials.createInsecure());
   endings.push(
-    () => server.forceShutdown(),
+    () => server.stop(),
     () => client.close(),
   );
   return { tap, client };
-}
-
-function unary(client: Client, text: string, deadlineMs = 10_000): Promise<number> {
-  return new Promise((resolve) => {
-    const options = { deadline: Date.now() + deadlineMs };
-    const reply = (error: ServiceError | null) => resolve(error?.code ?? 0);
-    client.makeUnaryRequest('/t.T/Once', same, same, Buffer.from(text), new Metadata(), options, reply);
-  });
-}
-
-async function drain(call: NodeJS.ReadableStream & { on(event: 'status', listener: () => void): unknown }) {
-  call.resume();
-  await once(call, 'status');
 }
 
 // ── the tap ──────────────────────────────────────────────────────────────────────────────────────────────────────
