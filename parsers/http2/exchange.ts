@@ -4,20 +4,21 @@
  */
 
 import { EOF, FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
-import { copy } from '../sdk/bytes';
+import { copy, isText } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom } from '../sdk/output';
-import { CONTENT_TYPE, has, hasUnknown, isGrpc, lengthOf, METHOD, statusOf, valueAt } from './fields';
+import { CONTENT_TYPE, endOf, has, hasUnknown, isGrpc, lengthOf, METHOD, statusOf, valueAt } from './fields';
 import { timeout } from './grpc';
 import { sayRequest, sayReset, sayResponse } from './message';
 import { CLIENT_LEFT, REFUSED_STREAM, SERVER_LEFT } from './names';
-import { Connection, Half } from './state';
+import { Connection, Half, WAS_GRPC, WAS_HTTP } from './state';
 import {
   CONTENT_TYPE_MAX,
   CONTENT_TYPE_SHIFT,
   HAS_REQUEST,
   HAS_RESPONSE,
   IS_GRPC,
+  IS_PRESUMED,
   IS_PUSHED,
   NO_STATUS,
   REQUEST_ENDED,
@@ -49,8 +50,8 @@ export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): vo
   if ((stream.flags & HAS_REQUEST) == 0) {
     stream.flags |= HAS_REQUEST;
     stream.requestEpoch = half.epoch;
-    if (isGrpc()) {
-      stream.flags |= IS_GRPC;
+    if (isCall(c)) {
+      stream.flags |= has(CONTENT_TYPE) ? IS_GRPC : IS_GRPC | IS_PRESUMED;
       const limit = timeout();
       stream.deadline = limit == 0 ? 0 : half.blockFirst + limit - min(limit >> 4, EARLY);
     }
@@ -61,6 +62,19 @@ export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): vo
     }
   }
   if (ends) endRequest(c, stream);
+}
+
+/**
+ * Whether the request is a gRPC call. A content type that an unknown entry holds is that of the connection's other
+ * requests, if they were all of one kind.
+ */
+function isCall(c: Connection): bool {
+  const isPost = has(METHOD) && isText(valueAt(METHOD), endOf(METHOD), 'POST');
+  if (has(CONTENT_TYPE) || !hasUnknown) {
+    if (isPost) c.posts |= isGrpc() ? WAS_GRPC : WAS_HTTP;
+    return isGrpc();
+  }
+  return c.posts == WAS_GRPC && (isPost || !has(METHOD));
 }
 
 export function endRequest(c: Connection, stream: Stream): void {

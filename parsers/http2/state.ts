@@ -118,6 +118,10 @@ export class Half {
   }
 }
 
+// Connection.posts
+export const WAS_GRPC: u8 = 1;
+export const WAS_HTTP: u8 = 2;
+
 @unmanaged
 export class Connection extends ConnectionState {
   /** Size of the slot when its parts were placed. */
@@ -135,6 +139,8 @@ export class Connection extends ConnectionState {
   /** The streams that a GOAWAY refuses and that are still to be looked at, from here (0: there are none) to there. */
   refusing: u32;
   refusingEnd: u32;
+  /** What the POST requests were whose fields are all known: WAS_GRPC, WAS_HTTP. */
+  posts: u8;
   /** Directions that have ended. */
   ends: u8;
   /** Who ended first, in order: 0 nobody, else the direction and 1. */
