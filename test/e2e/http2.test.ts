@@ -43,7 +43,13 @@ function lineOf({ attributes: a }: Span): string {
   const error = a['http.response.status_code'] === undefined || isReset(a['error.type']) ? a['error.type'] : '-';
   const path = a['url.query'] === undefined ? a['url.path'] : `${a['url.path']}?${a['url.query']}`;
   const [asked, answered] = [a['http.request.body.size'] ?? 0, a['http.response.body.size'] ?? '?'];
-  return line(String(path), a['http.response.status_code'] ?? '?', Number(asked), String(answered), String(error));
+  return line(
+    String(path),
+    String(a['http.response.status_code'] ?? '?'),
+    Number(asked),
+    String(answered),
+    String(error),
+  );
 }
 
 /** Not a status. */
