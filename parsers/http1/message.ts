@@ -6,6 +6,7 @@
  * Every function gets a whole line, `line` … `lf`, where `lf` is the address of its LF.
  */
 
+import { isKnownMethod, OTHER_METHOD, OTHER_METHOD_LENGTH } from '../http/methods';
 import { MESSAGE_SUSPECT, RESPONSE } from '../sdk/abi';
 import { findByte, isBlank, isDigit, skipBlank, trimEnd } from '../sdk/bytes';
 import { Message } from '../sdk/output';
@@ -35,14 +36,12 @@ import {
   USER_AGENT,
 } from './fields';
 import { Head } from './head';
-import { isKnownMethod, isToken } from './methods';
+import { isToken } from './methods';
 import { CONNECT, HEAD } from './state';
 import { authority, target } from './target';
 
 const CR: u8 = 0x0d;
 const SP: u8 = 0x20;
-
-const OTHER_METHOD: usize = memory.data<u8>([0x5f, 0x4f, 0x54, 0x48, 0x45, 0x52]);
 
 /** "HTTP/1." and " HTTP/1.": what a status line starts with, and what a request line ends with, but for a digit. */
 const STATUS_START: u64 = 0x2e312f50545448;
@@ -78,7 +77,7 @@ function method(message: Message, from: usize, end: usize): bool {
     else if (load<u32>(from) == 0x4e4e4f43) Head.current.kind = <u8>CONNECT;
     return true;
   }
-  message.string(HTTP_REQUEST_METHOD, OTHER_METHOD, 6);
+  message.string(HTTP_REQUEST_METHOD, OTHER_METHOD, OTHER_METHOD_LENGTH);
   message.string(HTTP_REQUEST_METHOD_ORIGINAL, from, end - from);
   return isToken(from, end);
 }

@@ -51,28 +51,6 @@ export function tokenEnd(from: usize, end: usize): usize {
   return from;
 }
 
-/** Whether it is a method of RFC 9110, or PATCH. At least four bytes are readable: the rest of a request line. */
-export function isKnownMethod(from: usize, end: usize): bool {
-  const word = load<u32>(from);
-  switch (<u32>(end - from)) {
-    case 3: // GET, PUT
-      return (word & 0xffffff) == 0x544547 || (word & 0xffffff) == 0x545550;
-    case 4: // POST, HEAD
-      return word == 0x54534f50 || word == 0x44414548;
-    case 5: // PATCH, TRACE
-      return (word == 0x43544150 && load<u8>(from, 4) == 0x48) || (word == 0x43415254 && load<u8>(from, 4) == 0x45);
-    case 6: // DELETE
-      return word == 0x454c4544 && load<u16>(from, 4) == 0x4554;
-    case 7: // OPTIONS, CONNECT
-      return isSeven(word, load<u32>(from, 3));
-  }
-  return false;
-}
-
-function isSeven(first: u32, last: u32): bool {
-  return (first == 0x4954504f && last == 0x534e4f49) || (first == 0x4e4e4f43 && last == 0x5443454e);
-}
-
 /** Whether from … end begins with a method of the table and its space, or is the beginning of one. */
 export function beginsMethod(from: usize, end: usize): bool {
   let entry = METHODS;

@@ -3,18 +3,22 @@
  * header blocks and with bodies as they go by.
  */
 
-import { FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
-import { copy } from '../sdk/bytes';
-import { CONTENT_TYPE, has, hasUnknown, isGrpc, lengthOf, METHOD, statusOf, valueAt } from './fields';
+import { EOF, FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
+import { copy, isText } from '../sdk/bytes';
+import { Chunk } from '../sdk/chunk';
+import { hasRoom } from '../sdk/output';
+import { CONTENT_TYPE, endOf, has, hasUnknown, isGrpc, lengthOf, METHOD, statusOf, valueAt } from './fields';
 import { timeout } from './grpc';
 import { sayRequest, sayReset, sayResponse } from './message';
-import { Connection, Half } from './state';
+import { CLIENT_LEFT, REFUSED_STREAM, SERVER_LEFT } from './names';
+import { Connection, Half, WAS_GRPC, WAS_HTTP } from './state';
 import {
   CONTENT_TYPE_MAX,
   CONTENT_TYPE_SHIFT,
   HAS_REQUEST,
   HAS_RESPONSE,
   IS_GRPC,
+  IS_PRESUMED,
   IS_PUSHED,
   NO_STATUS,
   REQUEST_ENDED,
@@ -24,6 +28,8 @@ import {
   Stream,
 } from './streams';
 
+/** Streams that end with a chunk that does not name them: the host bounds what a few bytes may put out. */
+export const UNASKED_MAX: u32 = 32;
 const FINAL: u32 = 200;
 /** Nanoseconds that a client's clock for a deadline may be ahead of its request on the wire. */
 const EARLY: u64 = 5000000;
@@ -36,7 +42,7 @@ export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): vo
   if (isNew) c.clientStream = id;
   // Without a method it is no request; of one that is not known at all nothing is said, nor of its answer.
   if ((stream == null || (stream.flags & HAS_REQUEST) == 0) && (half.isBroken || (!has(METHOD) && !hasUnknown))) {
-    if (stream != null) c.table.remove(c.base, stream);
+    if (stream != null) c.leave(stream);
     return;
   }
   if (stream == null && isNew) stream = enter(c, id);
@@ -44,14 +50,31 @@ export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): vo
   if ((stream.flags & HAS_REQUEST) == 0) {
     stream.flags |= HAS_REQUEST;
     stream.requestEpoch = half.epoch;
-    if (isGrpc()) {
-      stream.flags |= IS_GRPC;
+    if (isCall(c)) {
+      stream.flags |= has(CONTENT_TYPE) ? IS_GRPC : IS_GRPC | IS_PRESUMED;
       const limit = timeout();
       stream.deadline = limit == 0 ? 0 : half.blockFirst + limit - min(limit >> 4, EARLY);
     }
     sayRequest(c.slot, stream, half.blockFirst, now, half.blockBytes);
+    if (id > c.allowed) {
+      refuse(c, stream, now);
+      return;
+    }
   }
   if (ends) endRequest(c, stream);
+}
+
+/**
+ * Whether the request is a gRPC call. A content type that an unknown entry holds is that of the connection's other
+ * requests, if they were all of one kind.
+ */
+function isCall(c: Connection): bool {
+  const isPost = has(METHOD) && isText(valueAt(METHOD), endOf(METHOD), 'POST');
+  if (has(CONTENT_TYPE) || !hasUnknown) {
+    if (isPost) c.posts |= isGrpc() ? WAS_GRPC : WAS_HTTP;
+    return isGrpc();
+  }
+  return c.posts == WAS_GRPC && (isPost || !has(METHOD));
 }
 
 export function endRequest(c: Connection, stream: Stream): void {
@@ -71,7 +94,7 @@ export function serverBlock(c: Connection, half: Half, ends: bool, now: u64): vo
   if (status != 0 && status < FINAL && !ends) return;
   stream.responseBytes += half.blockBytes;
   if ((stream.flags & HAS_RESPONSE) == 0 && !begins(half, stream, status, ends)) {
-    c.table.remove(c.base, stream);
+    c.leave(stream);
     return;
   }
   if (ends) endResponse(c, stream, now, true);
@@ -109,7 +132,7 @@ function keepContentType(stream: Stream): void {
 export function endResponse(c: Connection, stream: Stream, now: u64, hasTrailers: bool): void {
   check(c, stream);
   if ((stream.flags & HAS_RESPONSE) != 0) sayResponse(c.slot, stream, now, hasTrailers);
-  c.table.remove(c.base, stream);
+  c.leave(stream);
 }
 
 /** RST_STREAM. After the whole response it says only that no more of the request is wanted. */
@@ -118,7 +141,63 @@ export function reset(c: Connection, id: u32, error: u32, direction: u32, now: u
   if (stream == null) return;
   check(c, stream);
   if ((stream.flags & (HAS_REQUEST | IS_PUSHED)) != 0) sayReset(c.slot, stream, now, error, direction == FROM_CLIENT);
-  c.table.remove(c.base, stream);
+  c.leave(stream);
+}
+
+/** GOAWAY of the server: it answers no stream behind `last`. Which of them are open, `refuseNext` finds out. */
+export function goAway(c: Connection, last: u32): void {
+  if (last >= c.allowed) return;
+  const end = c.refusing != 0 ? c.refusingEnd : min(c.allowed, c.clientStream);
+  c.allowed = last;
+  // The table holds the newest ones; each number is looked at once in the life of a connection.
+  const reach = c.capacity << 2;
+  const begin = max<u32>(last, end > reach ? end - reach : 0) + 1;
+  if (begin > end) return;
+  c.refusing = begin | 1;
+  c.refusingEnd = end;
+}
+
+/** Ends the next stream that a GOAWAY refuses. */
+export function refuseNext(c: Connection, now: u64): void {
+  for (let id = c.refusing; id <= c.refusingEnd; id += 2) {
+    const stream = c.table.find(c.base, id);
+    if (stream == null) continue;
+    c.refusing = id + 2;
+    refuse(c, stream, now);
+    return;
+  }
+  c.refusing = 0;
+}
+
+function refuse(c: Connection, stream: Stream, now: u64): void {
+  check(c, stream);
+  if ((stream.flags & HAS_REQUEST) != 0) sayReset(c.slot, stream, now, REFUSED_STREAM, false);
+  c.leave(stream);
+}
+
+/**
+ * A direction has ended. When both have, and one in order, what is still open has failed: the calls that last as long
+ * as their connection. Not of streams that may have ended in a loss. False when there is no room to say it yet.
+ */
+export function endDirection(c: Connection, chunk: Chunk): bool {
+  if (!hasRoom()) return false;
+  if (c.closing == 0) {
+    if (chunk.kind == EOF && c.leaver == 0) c.leaver = chunk.direction + 1;
+    if (++c.ends < 2 || c.leaver == 0) return true;
+  }
+  const error = c.leaver == FROM_CLIENT + 1 ? CLIENT_LEFT : SERVER_LEFT;
+  for (let said: u32 = 0; c.closing < c.capacity && said < UNASKED_MAX; c.closing++) {
+    if (!hasRoom()) return false;
+    const stream = c.table.at(c.base, c.closing);
+    if (stream.id == 0) continue;
+    check(c, stream);
+    if ((stream.flags & (HAS_REQUEST | REQUEST_UNCOUNTED | RESPONSE_UNCOUNTED)) != HAS_REQUEST) continue;
+    // A client that has left sends no more, either.
+    if (error == CLIENT_LEFT) stream.flags |= REQUEST_ENDED;
+    sayReset(c.slot, stream, chunk.timestamp, error, error == CLIENT_LEFT);
+    said++;
+  }
+  return true;
 }
 
 /** PUSH_PROMISE: what comes on that stream is an answer that nobody asked for. */

@@ -6,11 +6,23 @@
  */
 
 import { BLOCK_MAX } from '../hpack/decoder';
-import { FROM_CLIENT, GROW } from '../sdk/abi';
+import { FROM_CLIENT, GROW, SHRINK } from '../sdk/abi';
 import { be16, be32, copy } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom, hint } from '../sdk/output';
-import { check, clientBlock, endRequest, endResponse, promise, reset, serverBlock } from './exchange';
+import {
+  check,
+  clientBlock,
+  endDirection,
+  endRequest,
+  endResponse,
+  goAway,
+  promise,
+  refuseNext,
+  reset,
+  serverBlock,
+  UNASKED_MAX,
+} from './exchange';
 import { GRPC_STATUS, has, METHOD, noFields, readFields, STATUS } from './fields';
 import { countMessages, skipMessages } from './grpc';
 import {
@@ -18,6 +30,7 @@ import {
   DATA_FRAME,
   END_HEADERS,
   END_STREAM,
+  GOAWAY,
   HEADERS,
   PADDED,
   PRIORITIZED,
@@ -31,14 +44,30 @@ import { IS_GRPC, REQUEST_UNCOUNTED, RESPONSE_UNCOUNTED, Stream } from './stream
 import { readHeader, readPreface } from './sync';
 
 const SETTINGS_MAX_FRAME_SIZE: u32 = 5;
+/** The last stream, and an error. */
+const GOAWAY_SIZE: u32 = 8;
 
 /** False when it has to stop inside the chunk: no room for output, or the slot must grow. */
 export function consume(chunk: Chunk): bool {
   const c = Connection.at(chunk.slot);
   c.settle();
   const half = c.half(chunk.direction);
-  while (chunk.wireLength > 0 && !c.dead) {
+  if (chunk.isEnd) return c.dead || endDirection(c, chunk);
+  let unasked: u32 = 0;
+  while (!c.dead) {
+    const refuses = c.refusing != 0 && unasked < UNASKED_MAX;
+    if (chunk.wireLength == 0 && !refuses) break;
     if (!hasRoom()) return false;
+    if (refuses) {
+      unasked++;
+      refuseNext(c, chunk.timestamp);
+      continue;
+    }
+    if (c.isCalm) {
+      c.pack();
+      hint(c.slot, SHRINK);
+      return false;
+    }
     if (needsRoom(c, half)) {
       hint(c.slot, GROW);
       return false;
@@ -55,11 +84,25 @@ export function consume(chunk: Chunk): bool {
 function needsRoom(c: Connection, half: Half): bool {
   if (!c.canGrow) return false;
   if (c.table.isFull) return true;
-  return half.isPayload && isGathered(half.type) && half.left > 0 && half.blockLength + half.length > c.blockCapacity;
+  return half.isPayload && isGathered(half.type) && half.left > 0 && half.blockLength + wanted(half) > c.blockCapacity;
 }
 
 function isGathered(type: u8): bool {
-  return type == HEADERS || type == CONTINUATION || type == PUSH_PROMISE || type == SETTINGS || type == RST_STREAM;
+  switch (type) {
+    case HEADERS:
+    case CONTINUATION:
+    case PUSH_PROMISE:
+    case SETTINGS:
+    case RST_STREAM:
+    case GOAWAY:
+      return true;
+  }
+  return false;
+}
+
+/** How much of a payload is read; what a GOAWAY says beyond its numbers is for people. */
+function wanted(half: Half): u32 {
+  return half.type == GOAWAY ? min(half.length, GOAWAY_SIZE) : half.length;
 }
 
 /** Bytes are missing: exact within a payload, else the place of the next frame is lost. */
@@ -129,6 +172,7 @@ function readPayload(c: Connection, half: Half, chunk: Chunk): void {
 /** Keeps a part of a payload behind what is there of its block; a gap or a lack of room breaks it. */
 function gather(c: Connection, half: Half, direction: u32, at: usize, bytes: u32): void {
   const end = half.blockLength + half.gathered;
+  bytes = min(bytes, wanted(half) - half.gathered);
   if (half.isBroken || end + bytes > c.blockCapacity) {
     half.isBroken = true;
     return;
@@ -157,6 +201,9 @@ function finish(c: Connection, half: Half, chunk: Chunk, at: usize): void {
       return;
     case RST_STREAM:
       if (half.isSynced) reset(c, half.stream, half.isBroken ? LOST_ERROR : be32(from), direction, now);
+      return;
+    case GOAWAY:
+      if (!half.isBroken && half.isSynced && direction != FROM_CLIENT) goAway(c, be32(from) & 0x7fffffff);
   }
 }
 

@@ -7,6 +7,7 @@
 import { FROM_CLIENT } from '../sdk/abi';
 import { isDigit } from '../sdk/bytes';
 import { GRPC_STATUS, GRPC_TIMEOUT, has, lengthOf, valueAt } from './fields';
+import { CLIENT_LEFT, REFUSED_STREAM, SERVER_LEFT } from './names';
 import { IS_COMPRESSED, REQUEST_MESSAGES_LOST, RESPONSE_MESSAGES_LOST, Stream } from './streams';
 
 const PREFIX: u8 = 5;
@@ -110,8 +111,11 @@ export function codeOfHttp(status: u32): u32 {
 /** A reset stream. The client cancels what has missed its deadline. */
 export function codeOfReset(stream: Stream, error: u32, isClient: bool, now: u64): u32 {
   switch (error) {
-    case 7: // REFUSED_STREAM
+    case REFUSED_STREAM:
+    case SERVER_LEFT:
       return UNAVAILABLE;
+    case CLIENT_LEFT:
+      return CANCELLED;
     case 8: // CANCEL
       return isClient && stream.deadline != 0 && now >= stream.deadline ? DEADLINE_EXCEEDED : CANCELLED;
     case 11: // ENHANCE_YOUR_CALM

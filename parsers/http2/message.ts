@@ -56,6 +56,7 @@ import {
   HAS_RESPONSE,
   IS_COMPRESSED,
   IS_GRPC,
+  IS_PRESUMED,
   IS_PUSHED,
   NO_STATUS,
   REQUEST_ENDED,
@@ -120,7 +121,7 @@ export function sayResponse(slot: u32, stream: Stream, last: u64, hasTrailers: b
   const message = open(slot, stream, last);
   if ((stream.flags & IS_GRPC) != 0) {
     if (hasTrailers) sayTrailers(message, stream);
-    else if ((stream.flags & NO_STATUS) == 0) sayCode(message, codeOfHttp(stream.status));
+    else sayCodeOfHttp(message, stream);
     sayCallSizes(message, stream);
   } else saySizes(message, stream);
   message.commit();
@@ -198,11 +199,17 @@ function sayKind(message: Message, stream: Stream): void {
 function sayTrailers(message: Message, stream: Stream): void {
   const code = codeOfTrailers();
   if (code != NO_CODE) sayCode(message, code);
-  else if (hasUnknown || (stream.flags & NO_STATUS) != 0) message.flag(MESSAGE_PARTIAL);
-  else sayCode(message, codeOfHttp(stream.status));
+  else if (hasUnknown) message.flag(MESSAGE_PARTIAL);
+  else sayCodeOfHttp(message, stream);
   if (!has(GRPC_MESSAGE)) return;
   const length = decodePercent(valueAt(GRPC_MESSAGE), endOf(GRPC_MESSAGE));
   if (length > 0) message.string(RPC_RESPONSE_METADATA_GRPC_MESSAGE, valueAt(GRPC_MESSAGE), length);
+}
+
+/** Where no code was sent. */
+function sayCodeOfHttp(message: Message, stream: Stream): void {
+  if ((stream.flags & (NO_STATUS | IS_PRESUMED)) != 0) message.flag(MESSAGE_PARTIAL);
+  else sayCode(message, codeOfHttp(stream.status));
 }
 
 function sayCode(message: Message, code: u32): void {

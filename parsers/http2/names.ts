@@ -5,6 +5,12 @@ import { Message } from '../sdk/output';
 /** The error of a reset whose payload was lost. */
 export const LOST_ERROR: u32 = 0xffffffff;
 
+/** The server has not looked at a stream. */
+export const REFUSED_STREAM: u32 = 7;
+/** No reset: the connection ended before the stream had, by the client or by the server. */
+export const CLIENT_LEFT: u32 = 0xfffffffe;
+export const SERVER_LEFT: u32 = 0xfffffffd;
+
 const SCRATCH: usize = memory.data(64, 8);
 
 /** A constant of the module as an attribute. */
@@ -70,7 +76,7 @@ export function errorName(error: u32): string {
       return 'STREAM_CLOSED';
     case 6:
       return 'FRAME_SIZE_ERROR';
-    case 7:
+    case REFUSED_STREAM:
       return 'REFUSED_STREAM';
     case 8:
       return 'CANCEL';
@@ -84,6 +90,9 @@ export function errorName(error: u32): string {
       return 'INADEQUATE_SECURITY';
     case 13:
       return 'HTTP_1_1_REQUIRED';
+    case CLIENT_LEFT:
+    case SERVER_LEFT:
+      return 'connection_closed';
   }
   return '_OTHER';
 }

@@ -8,9 +8,9 @@
  */
 
 import { Table } from '../hpack/table';
-import { FROM_CLIENT, OPEN_MID_STREAM, OPEN_UPGRADED } from '../sdk/abi';
+import { FROM_CLIENT, FROM_SERVER, OPEN_MID_STREAM, OPEN_UPGRADED } from '../sdk/abi';
 import { ConnectionState } from '../sdk/connection';
-import { STREAM_SIZE, Streams } from './streams';
+import { STREAM_SIZE, Stream, Streams } from './streams';
 
 /** What both sides begin with; more is rarely asked for, and then the oldest entries are unknown. */
 const TABLE_CAPACITY: u32 = 4096;
@@ -25,6 +25,11 @@ const SMALL: u32 = 28672;
 const MEDIUM: u32 = 65536;
 const LARGE: u32 = 262144;
 const HUGE: u32 = 1048576;
+
+/** Streams that may be open for the smallest slot to be asked for again, and how many have to end before it is. */
+const CALM_STREAMS: u32 = 16;
+const CALM_ENOUGH: u32 = 16;
+const ANY_STREAM: u32 = 0x7fffffff;
 
 /** Bytes of a direction that are searched before the connection is given up. */
 export const SEARCH_MAX: u32 = 8 * 1024 * 1024;
@@ -113,6 +118,10 @@ export class Half {
   }
 }
 
+// Connection.posts
+export const WAS_GRPC: u8 = 1;
+export const WAS_HTTP: u8 = 2;
+
 @unmanaged
 export class Connection extends ConnectionState {
   /** Size of the slot when its parts were placed. */
@@ -125,7 +134,21 @@ export class Connection extends ConnectionState {
   serverStream: u32;
   /** Streams that were not entered because the table was full, since it was last swept. */
   refused: u32;
-  goaways: u32;
+  /** The last stream that the server answers, as its GOAWAY says. */
+  allowed: u32;
+  /** The streams that a GOAWAY refuses and that are still to be looked at, from here (0: there are none) to there. */
+  refusing: u32;
+  refusingEnd: u32;
+  /** What the POST requests were whose fields are all known: WAS_GRPC, WAS_HTTP. */
+  posts: u8;
+  /** Directions that have ended. */
+  ends: u8;
+  /** Who ended first, in order: 0 nobody, else the direction and 1. */
+  leaver: u8;
+  /** Place of the next stream to be looked at since the connection has ended. */
+  closing: u32;
+  /** Streams that have ended in a row with so few open that the smallest slot would do. */
+  calm: u32;
 
   static at(slot: usize): Connection {
     return changetype<Connection>(slot);
@@ -163,6 +186,7 @@ export class Connection extends ConnectionState {
   open(flags: u32): void {
     const isWhole = (flags & OPEN_MID_STREAM) == 0;
     this.laidOut = this.size;
+    this.allowed = ANY_STREAM;
     this.capacity = streamCapacity(this.size);
     this.offset = this.size - this.capacity * STREAM_SIZE;
     // An upgraded connection begins with stream 1, whose request was HTTP/1.
@@ -179,11 +203,38 @@ export class Connection extends ConnectionState {
   /** The slot has moved to a larger class: brings its parts to their new places. */
   settle(): void {
     if (this.laidOut == this.size) return;
+    const server = this.base + BLOCKS;
+    const from = blockCapacity(this.laidOut);
+    this.enterAnew(this.size);
+    memory.copy(server + blockCapacity(this.size), server + from, from);
+    this.laidOut = this.size;
+  }
+
+  /** A larger slot has not been needed for a while, and what there is fits the smallest one. */
+  get isCalm(): bool {
+    return this.calm >= CALM_ENOUGH && this.size != SMALL && this.isIdle(FROM_CLIENT) && this.isIdle(FROM_SERVER);
+  }
+
+  /** Brings all parts to where they lie in the smallest slot. */
+  pack(): void {
+    this.calm = 0;
+    this.enterAnew(SMALL);
+    this.laidOut = SMALL;
+  }
+
+  /** Takes a stream out. */
+  leave(stream: Stream): void {
+    this.table.remove(this.base, stream);
+    this.calm = this.count <= CALM_STREAMS ? this.calm + 1 : 0;
+  }
+
+  /** Enters every stream in the table of a slot of that size; the two tables have nothing in common. */
+  private enterAnew(size: u32): void {
     const table = this.table;
     const places = table.capacity;
     const old = this.base + table.offset;
-    table.capacity = streamCapacity(this.size);
-    table.offset = this.size - table.capacity * STREAM_SIZE;
+    table.capacity = streamCapacity(size);
+    table.offset = size - table.capacity * STREAM_SIZE;
     table.count = 0;
     memory.fill(this.base + table.offset, 0, table.capacity * STREAM_SIZE);
     for (let place: u32 = 0; place < places; place++) {
@@ -191,9 +242,12 @@ export class Connection extends ConnectionState {
       const id = load<u32>(from);
       if (id != 0) memory.copy(changetype<usize>(table.add(this.base, id)), from, STREAM_SIZE);
     }
-    const server = this.base + BLOCKS;
-    memory.copy(server + blockCapacity(this.size), server + blockCapacity(this.laidOut), blockCapacity(this.laidOut));
-    this.laidOut = this.size;
+  }
+
+  /** Nothing is kept of a block or a payload. */
+  private isIdle(direction: u32): bool {
+    const half = this.half(direction);
+    return half.blockStream == 0 && !(half.isPayload && half.gathered > 0);
   }
 
   /** A direction has lost its place: what its tables held, and what open streams count, is no longer known. */

@@ -58,6 +58,8 @@ export const IS_COMPRESSED: u32 = 256;
 /** gRPC: of a direction the bytes are known, but not how many messages they were. */
 export const REQUEST_MESSAGES_LOST: u32 = 512;
 export const RESPONSE_MESSAGES_LOST: u32 = 1024;
+/** gRPC: its content type is not known; other calls of the connection tell. */
+export const IS_PRESUMED: u32 = 2048;
 /** Upper 8 bits: length of the content type. */
 export const CONTENT_TYPE_SHIFT: u32 = 24;
 

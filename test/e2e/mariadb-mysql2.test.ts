@@ -49,7 +49,7 @@ await describeLive('MariaDB with mysql2', () => {
       const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection;
       await Promise.all([once(stream, 'close'), connection.end()]);
     };
-    return watch('mysql', server.port, all, { pids: [process.pid] });
+    return watch(server.port, all, { protocol: 'mysql', pids: [process.pid] });
   }
 
   /** Both sides saw this, in this order. */
@@ -226,7 +226,7 @@ await describeLive('MariaDB with mysql2', () => {
   test.skipIf(reason !== '')('a wrong password', async () => {
     const options = { host: '127.0.0.1', port: server.port, user: 'clerk', password: 'wrong' };
     const refused = () => expect(mysql.createConnection(options)).rejects.toMatchObject({ errno: 1045 });
-    const seen = await watch('mysql', server.port, refused, { pids: [process.pid] });
+    const seen = await watch(server.port, refused, { protocol: 'mysql', pids: [process.pid] });
     expectSpans(seen, [command('LOGIN', 'LOGIN', { namespace: undefined }, '1045 28000')]);
   });
 

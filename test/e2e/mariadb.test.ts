@@ -36,7 +36,8 @@ await describeLive('MariaDB', () => {
   afterAll(() => server?.[Symbol.asyncDispose]());
 
   /** Both sides: the server, and what this process starts. */
-  const bothSides = (work: () => Promise<unknown>) => watch('mysql', server.port, work, { pids: [process.pid] });
+  const bothSides = (work: () => Promise<unknown>) =>
+    watch(server.port, work, { protocol: 'mysql', pids: [process.pid] });
 
   /** Without what the client asks for itself when it begins, and without its end. */
   const linesOf = (spans: Watched['server']) =>

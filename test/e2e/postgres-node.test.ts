@@ -46,7 +46,7 @@ await describeLive('PostgreSQL with pg', () => {
     };
     // What is sent without waiting may go out in one call, of which only the first 4 KiB are captured by default.
     const both = { pids: [process.pid], args: ['--attributes', AFFECTED, '--payload', '16KiB'] };
-    const seen = await watch('postgres', server.port, converse, both);
+    const seen = await watch(server.port, converse, { protocol: 'postgres', ...both });
     for (const spans of [seen.server, seen.client]) {
       expect(spans.map((span) => ofStatementSpan(span, AFFECTED))).toEqual(expected);
     }

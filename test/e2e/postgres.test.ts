@@ -40,7 +40,7 @@ await describeLive('PostgreSQL', () => {
 
   /** Both sides: the server, and what this process starts. */
   function bothSides(work: () => Promise<unknown>): Promise<Watched> {
-    return watch('postgres', server.port, work, { pids: [process.pid], args: ['--attributes', AFFECTED] });
+    return watch(server.port, work, { protocol: 'postgres', pids: [process.pid], args: ['--attributes', AFFECTED] });
   }
 
   const psql = (script: string, ...more: string[]) =>

@@ -65,7 +65,7 @@ await describeLive('redis with ioredis', () => {
   /** Both sides: the server and this process. */
   function bothSides(work: () => Promise<unknown>): Promise<Watched> {
     const args = ['--attributes', REPLY_TYPE, '--payload', '16KiB'];
-    return watch('redis', redis.port, work, { pids: [process.pid], args });
+    return watch(redis.port, work, { protocol: 'redis', pids: [process.pid], args });
   }
 
   function expectCommands({ server, client, counters }: Watched, expected: readonly string[], pushes = 0): void {

@@ -11,7 +11,8 @@ import { loadParsers } from '../../fuzz/parsers.ts';
 import { type Output, parse } from '../../host/modules/trial/harness.ts';
 import type { Step } from '../../host/modules/trial/steps.ts';
 import { DATA, FROM_CLIENT, FROM_SERVER, GAP, OPEN_MID_STREAM } from '../../parsers/sdk/abi.ts';
-import { callAllKinds, send, startGrpcServer, startHttp2Server } from '../support/http2-servers.ts';
+import { callOnce, callSpread, startGrpcServer } from '../support/grpc-server.ts';
+import { callAllKinds, send, startHttp2Server } from '../support/http2-servers.ts';
 
 const http2 = (await loadParsers()).find(({ name }) => name === 'http2');
 const INPUT_BYTES = 256 * 1024;
@@ -47,30 +48,15 @@ describe.skipIf(http2 === undefined)('HTTP/2 of Node', { timeout: 60_000 }, () =
 
   test('one read in a hundred lost: at least 95 % of the rest is found, and nothing else', async () => {
     const { tap, session } = await startHttp2();
-    for (let i = 0; i < 4000; i += 4) {
+    for (let i = 0; i < 2000; i += 4) {
       await Promise.all([0, 1, 2, 3].map((k) => send(session, `/item/${i + k}`, (i + k) % 50)));
     }
     session.close();
-    const truth = new Map(parseAll(tap.steps).map((one) => [place(one), one]));
-    let [seen, wanted] = [0, 0];
-    for (let seed = 0; seed < 5; seed++) {
-      const lost = new Set(tap.steps.flatMap((_, at) => (at % 100 === 7 * seed + 20 ? [at] : [])));
-      const found = parseAll(tap.steps.map((step, at) => (lost.has(at) ? asGap(step) : step)));
-      const sound = found.filter(({ flags }) => !flags.includes('partial'));
-      for (const one of sound) {
-        const original = truth.get(place(one));
-        expect(original, `invented ${place(one)}`).toBeDefined();
-        expect(original!.attributes).toMatchObject(one.attributes);
-      }
-      const places = new Set(found.map(place));
-      const whole = [...truth.values()].filter(
-        ({ first, last }) => !lost.has(Number(first) - 1) && !lost.has(Number(last) - 1),
-      );
-      wanted += whole.length;
-      seen += whole.filter((one) => places.has(place(one))).length;
-    }
-    expect(wanted).toBeGreaterThan(30_000);
-    expect(seen / wanted).toBeGreaterThanOrEqual(0.95);
+    const { wanted, found, named } = lossOf(tap.steps);
+    expect(wanted).toBeGreaterThan(15_000);
+    expect(found / wanted).toBeGreaterThanOrEqual(0.95);
+    // The paths are all new, and the statuses in the static table.
+    expect(named / wanted).toBeGreaterThanOrEqual(0.95);
   });
 
   test('joined anywhere: what is said is true', async () => {
@@ -87,6 +73,23 @@ describe.skipIf(http2 === undefined)('HTTP/2 of Node', { timeout: 60_000 }, () =
 });
 
 describe.skipIf(http2 === undefined)('gRPC', { timeout: 60_000 }, () => {
+  // Fields that are the same in every call stand in the dynamic table, and after a loss they are unknown until they are
+  // added anew: the calls are found, as calls and with their times, but most do not know their method and code.
+  test('one read in a hundred lost: at least 95 % of the calls are found, and nothing else', async () => {
+    const { tap, client } = await startGrpc();
+    for (let i = 0; i < 200; i++) {
+      await Promise.all([
+        callOnce(client, 'ok'),
+        callOnce(client, `fail ${1 + (i % 16)} as told`),
+        callSpread(client, 3),
+      ]);
+    }
+    client.close();
+    const { wanted, found } = lossOf(tap.steps);
+    expect(wanted).toBeGreaterThan(5000);
+    expect(found / wanted).toBeGreaterThanOrEqual(0.95);
+  });
+
   test('all four kinds, errors and deadlines', async () => {
     const { tap, client } = await startGrpc();
     const codes = await callAllKinds(client);
@@ -127,7 +130,7 @@ async function startHttp2() {
   const tap = await openTap(server.port);
   const session = connectHttp2(`http://127.0.0.1:${tap.port}`);
   endings.push(
-    () => server.close(),
+    () => server.stop(),
     () => session.destroy(),
   );
   return { tap, session };
@@ -138,7 +141,7 @@ async function startGrpc() {
   const tap = await openTap(server.port);
   const client = new Client(`127.0.0.1:${tap.port}`, credentials.createInsecure());
   endings.push(
-    () => server.close(),
+    () => server.stop(),
     () => client.close(),
   );
   return { tap, client };
@@ -167,7 +170,7 @@ async function openTap(serverPort: number) {
     endings.push(() => client.destroy());
   });
   const elapsed: number[] = [];
-  endings.push(() => server.close());
+  endings.push(() => server.stop());
   return { port: await listen(server), steps, elapsed };
 }
 
@@ -177,6 +180,57 @@ async function listen(
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
+}
+
+/**
+ * What is left when reads are lost at random, five times: messages that were wholly captured, how many of them are
+ * found, and how many of these with path or method, or status. Fails when anything is said that is not so.
+ */
+function lossOf(steps: readonly Step[]): { wanted: number; found: number; named: number } {
+  const truth = new Map(parseAll(steps).map((one) => [place(one), one]));
+  const sum = { wanted: 0, found: 0, named: 0 };
+  for (let seed = 1; seed <= 5; seed++) {
+    const random = randomOf(seed);
+    // The preface is there: otherwise it is another test.
+    const lost = new Set(steps.flatMap((_, at) => (at > 10 && random() < 0.01 ? [at] : [])));
+    const output = parseAll(steps.map((step, at) => (lost.has(at) ? asGap(step) : step)));
+    for (const one of output) expectTrue(one, truth.get(place(one)));
+    const found = new Map(output.map((one) => [place(one), one]));
+    expect(found.size).toBe(output.length);
+    for (const [where, { first, last }] of truth) {
+      if (lost.has(Number(first) - 1) || lost.has(Number(last) - 1)) continue;
+      sum.wanted++;
+      const one = found.get(where);
+      if (one === undefined) continue;
+      sum.found++;
+      if (isNamed(one)) sum.named++;
+    }
+  }
+  return sum;
+}
+
+function isNamed({ type, status, attributes: a }: Output): boolean {
+  if (type === 'request') return (a['url.path'] ?? a['rpc.method']) !== undefined;
+  return status !== 0 || a['rpc.response.status_code'] !== undefined;
+}
+
+/** Less may be known, but nothing else. */
+function expectTrue(one: Output, original: Output | undefined): void {
+  expect(original, `invented ${place(one)}`).toBeDefined();
+  const { attributes, status, protocol, last } = one;
+  expect(protocol, place(one)).toBe(original!.protocol);
+  expect(original!.attributes, place(one)).toMatchObject(attributes);
+  expect([0, original!.status], place(one)).toContain(status);
+  if (one.type === 'request' || !one.flags.includes('partial')) expect(last, place(one)).toBe(original!.last);
+}
+
+/** Numbers from 0 to 1, the same for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
 }
 
 function asGap(step: Step): Step {

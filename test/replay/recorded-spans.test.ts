@@ -8,7 +8,8 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Folder } from '../../examples/demo/programs.ts';
-import { callAllKinds, send, startGrpcServer, startHttp2Server } from '../support/http2-servers.ts';
+import { startGrpcServer } from '../support/grpc-server.ts';
+import { callAllKinds, send, startHttp2Server } from '../support/http2-servers.ts';
 import { MariadbServer, mariadbMissing, runMariadbProgram } from '../support/mariadb-server.ts';
 import { PostgresServer, postgresMissing, runPostgresProgram } from '../support/postgres-server.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
@@ -82,7 +83,7 @@ async function recordHttp2() {
     session.close();
     await once(session, 'close');
   });
-  server.close();
+  server.stop();
   return { path, port: server.port };
 }
 
@@ -93,7 +94,7 @@ async function recordGrpc() {
     expect(await callAllKinds(client)).toEqual([0, 7, 4]);
     client.close();
   });
-  server.close();
+  server.stop();
   return { path, port: server.port };
 }
 

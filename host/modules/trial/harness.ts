@@ -96,6 +96,11 @@ export class Harness {
     return this.#connections[connection]!.output;
   }
 
+  /** Size class of the connection's slot: 0 is the smallest. */
+  sizeClass(connection: number): number {
+    return this.#connections[connection]!.sizeClass;
+  }
+
   /** Stream offsets by direction before which the module needs no bytes. */
   skips(connection: number): readonly [number, number] {
     return this.#connections[connection]!.skips;
