@@ -103,8 +103,9 @@ export class Half extends Resync {
   headers: u32;
 
   // ── what was found ──
-  /** The first that is not 0. */
+  /** The first that is not 0, and how many are not. */
   error: i32;
+  errors: u32;
   acks: i32;
   topics: u32;
   partitions: u32;
@@ -112,6 +113,9 @@ export class Half extends Resync {
   partition: u32;
   groups: u32;
   messages: u64;
+  /** Of the first record; how many partitions said theirs. */
+  offset: i64;
+  offsets: u32;
   /** Of the first topic that has an id. */
   topicId: u64;
 
@@ -183,10 +187,12 @@ export class Half extends Resync {
     this.codec = 0;
     this.hasAcks = false;
     this.error = 0;
+    this.errors = 0;
     this.topics = 0;
     this.partitions = 0;
     this.groups = 0;
     this.messages = 0;
+    this.offsets = 0;
     this.topicId = 0;
   }
 

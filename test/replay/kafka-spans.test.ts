@@ -45,7 +45,7 @@ async function exchangesOf(path: string): Promise<string[]> {
 
 function exchangeOf({ attributes }: SpanLine): string {
   const { 'kafka.api.key': key, 'kafka.api.version': version, 'kafka.error_code': error = 0 } = attributes;
-  return `${key} v${version} #${attributes[CORRELATION_ID]} → ${error === 65535 ? -1 : error}`;
+  return `${key} v${version} #${attributes[CORRELATION_ID]} → ${error}`;
 }
 
 describe.skipIf(!hasTshark || captures.length === 0)('spans agree with tshark', () => {
