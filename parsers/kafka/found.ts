@@ -112,6 +112,8 @@ function define(c: Connection, half: Half, chunk: Chunk): bool {
   half.place++;
   if (id == 0 || length == 0) return true;
   const definition = Definition.open(c.slot, id);
+  // An id is unique in the world, and clients ask for metadata on one connection and fetch on another.
+  definition.share();
   definition.string(MESSAGING_DESTINATION_NAME, c.text(ANSWER), length);
   definition.commit();
   return true;

@@ -133,6 +133,12 @@ export class Half extends Resync {
     return changetype<usize>(this) + FIELDS - (index + 1) * LEVEL_SIZE;
   }
 
+  /** No array that is being read has further elements. */
+  get isInLast(): bool {
+    for (let i: u32 = 0; i < <u32>this.depth; i++) if (load<u32>(this.level(i), 4) != 1) return false;
+    return true;
+  }
+
   /** Behind lost bytes: a frame may well begin right here, as most do with a write. */
   join(): void {
     this.trial(1);
