@@ -59,12 +59,14 @@ describe.skipIf(reason)('one call in a hundred lost', () => {
     expect(found / wanted).toBeGreaterThanOrEqual(0.95);
   });
 
-  test('joined midway: only true messages, and most of what comes', () => {
+  test('joined midway: only true messages, and most of what comes, if without the names told before', () => {
     let [wanted, found] = [0, 0];
     for (const steps of connections) {
       const truth = new Map(outputOf(steps).map((message) => [placeOf(message), message]));
       const later = steps.slice(steps.length >> 1);
-      const places = expectTrue(outputOf(later, OPEN_MID_STREAM), truth);
+      const output = outputOf(later, OPEN_MID_STREAM);
+      expectTrue(output, truth);
+      const places = new Set(output.map(placeOf));
       const whole = exchangesOf(truth).filter(([request]) => request.first >= later[0]!.timestamp);
       wanted += whole.length;
       found += whole.filter((pair) => pair.every((message) => places.has(placeOf(message)))).length;
@@ -102,19 +104,22 @@ function outputOf(steps: readonly Step[], flags = 0): readonly Output[] {
 
 const placeOf = ({ type, key, first }: Output) => `${type} ${key} @${first}`;
 
-/** Each whole message is what it is without a loss, each partial one at least one of those. Places of the whole ones. */
+/**
+ * Each message is one of those without a loss, and the same but for the partial ones, as far as they are read. Places of
+ * those that are the same: some are partial without a loss, as their topic's name is told on another connection.
+ */
 function expectTrue(output: readonly Output[], truth: ReadonlyMap<string, Output>): Set<string> {
   const places = new Set<string>();
   for (const message of output) {
     const { flags, attributes, last, status } = message;
     const real = truth.get(placeOf(message));
     expect(real, placeOf(message)).toBeDefined();
-    if (flags.includes('partial')) continue;
-    expect({ attributes, last, status }).toEqual({
-      attributes: real!.attributes,
-      last: real!.last,
-      status: real!.status,
-    });
+    // It ended in what was lost, nobody knows when: the host makes no span of it.
+    if (last === 0) continue;
+    expect(real, placeOf(message)).toMatchObject(status === 0 ? { last } : { last, status });
+    expect(real!.attributes).toMatchObject(attributes);
+    if (flags.includes('partial') && !real!.flags.includes('partial')) continue;
+    expect({ attributes, status }).toEqual({ attributes: real!.attributes, status: real!.status });
     places.add(placeOf(message));
   }
   return places;
