@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes this checkout ready to run: missing Debian packages, npm packages, build. Called by `npm run demo`, `start`
-# and `test`; quick when there is nothing to do. Names of packages for the tests alone come with `setup.sh test`.
+# and `test`; quick when there is nothing to do. Names of packages for the tests alone come with `setup.sh test`, programs
+# from other registries for `npm run test:peers` with `setup.sh peers`.
 set -eu
 cd "$(dirname "$0")"
 
@@ -86,6 +87,23 @@ add_left_out() {
 	cp -R "build/left-out/node_modules/$package" "node_modules/$package"
 }
 
+# Programs of others to test against: Apache Kafka with all that it needs, in build/peers, reused when it is there. Without
+# Java and Maven there is none, and its tests say so.
+install_peers() {
+	for program in java mvn; do
+		command -v $program >/dev/null && continue
+		say "NO REAL KAFKA BROKER: $program is not installed (Debian: openjdk-17-jre-headless, maven), its tests cannot run"
+		return 0
+	done
+	pom=test/peers/kafka/pom.xml
+	kafka=build/peers/kafka
+	if cmp -s $pom $kafka/pom.xml; then return 0; fi
+	say "installing Apache Kafka, as $pom names it, from Maven Central: 55 MB of jars into $kafka"
+	rm -rf $kafka
+	mvn -q -B -f $pom dependency:copy-dependencies "-DoutputDirectory=$PWD/$kafka/lib" >&2
+	cp $pom $kafka/pom.xml
+}
+
 # Debian's npm does not link a program of that name by itself.
 link_node() {
 	[ -x node_modules/.bin/node ] && return 0
@@ -102,8 +120,9 @@ link_node() {
 mkdir -p build
 case ${1:-} in
 demo) install_packages $build_packages $demo_packages ;;
-test) install_packages $build_packages $test_packages ;;
+test | peers) install_packages $build_packages $test_packages ;;
 *) install_packages $build_packages ;;
 esac
 install_modules
+if [ "${1:-}" = peers ]; then install_peers; fi
 PATH="$PWD/node_modules/.bin:$PATH" sh ./build.sh

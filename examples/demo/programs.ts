@@ -107,12 +107,12 @@ export class Program implements AsyncDisposable {
 }
 
 /** Resolves when the program accepts connections on a loopback port; throws its last words when it ended instead. */
-export async function untilListening(program: Program, port: number): Promise<void> {
-  for (const deadline = Date.now() + READY_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+export async function untilListening(program: Program, port: number, withinMs = READY_MS): Promise<void> {
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await sleep(POLL_MS)) {
     if (program.ended) throw new Error(`${program.name} did not start: ${program.words || 'it said nothing'}`);
     if (await accepts(port)) return;
   }
-  throw new Error(`${program.name} does not listen on port ${port} after ${READY_MS} ms: ${program.words}`);
+  throw new Error(`${program.name} does not listen on port ${port} after ${withinMs} ms: ${program.words}`);
 }
 
 function accepts(port: number): Promise<boolean> {

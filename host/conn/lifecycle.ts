@@ -11,6 +11,7 @@ import * as abi from '../../parsers/sdk/abi.ts';
 import { C, type Counters } from '../self/counters.ts';
 import { PAIRING_MODES, type Pairing } from '../spans/pairing.ts';
 import type { OutputConsumer } from '../wasm/consumer.ts';
+import type { Manifest } from '../wasm/manifest.ts';
 import type { ShardModules } from '../wasm/modules.ts';
 import { type Connections, IDENTIFYING, IGNORED, PARSED, ROLE_UNKNOWN } from './connections.ts';
 
@@ -18,6 +19,8 @@ import { type Connections, IDENTIFYING, IGNORED, PARSED, ROLE_UNKNOWN } from './
 export const IDENTIFY_AGAIN_MAX = 2;
 /** A module that comes is tried on connections that nobody has known for less than this. */
 const REMEMBERED_SECONDS = 60;
+
+const TWO_32 = 2 ** 32;
 
 /** Told when a connection's bytes are of no more use, so that the kernel stops copying them, or of use again. */
 export type VerdictSink = (cookieLow: number, cookieHigh: number, ignored: boolean) => void;
@@ -28,6 +31,9 @@ export class Lifecycle {
   readonly #pairing: Pairing;
   readonly #counters: Counters;
   readonly #verdict: VerdictSink;
+  /** By manifest, as each load of a module has its own: attributes of two versions are not the same. */
+  readonly #serials = new WeakMap<Manifest, number>();
+  #loads = 0;
 
   constructor(
     connections: Connections,
@@ -48,7 +54,8 @@ export class Lifecycle {
     const c = this.#connections;
     const midStream = c.midStream[connection] === 1;
     const { instance } = this.#modules.at(module);
-    this.#pairing.open(connection, !midStream, PAIRING_MODES[instance.manifest.protocols[0]!.pairing]);
+    const mode = PAIRING_MODES[instance.manifest.protocols[0]!.pairing];
+    this.#pairing.open(connection, !midStream, mode, this.#scopeOf(c.tgid[connection]!, instance.manifest));
     c.parser[connection] = module;
     c.state[connection] = PARSED;
     if (instance.open(connection, flags | (midStream ? abi.OPEN_MID_STREAM : 0), consumer) === 0) {
@@ -59,6 +66,13 @@ export class Lifecycle {
     }
     this.#counters[C.connections_identified]! += 1;
     return true;
+  }
+
+  /** Connections of one process in one module share definitions. */
+  #scopeOf(tgid: number, manifest: Manifest): number {
+    const serial = this.#serials.get(manifest) ?? ++this.#loads;
+    this.#serials.set(manifest, serial);
+    return serial * TWO_32 + tgid;
   }
 
   /**

@@ -14,7 +14,7 @@ const LONGEST_TELLING = 120;
 /** Local time, duration, kind, service, name, peer, status, telling attribute: the one of any length comes last. */
 export function textLine(span: Span): string {
   const { attributes, status, kind } = span;
-  const isServer = kind === 'server' || kind === 'consumer';
+  const isServer = kind === 'server';
   const outcome = text(pick(attributes, STATUS) ?? (status === 'ok' ? 'ok' : ''));
   const columns = [
     localTime(span.startTimeUnixNano),

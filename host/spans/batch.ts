@@ -8,7 +8,7 @@
 import { MESSAGE_MAX } from '../../parsers/sdk/abi.ts';
 import { decodeAttributes } from './attributes.ts';
 import { addPeerAttributes, type Endpoint } from './endpoint.ts';
-import { nameSpan, type SpanProtocol } from './protocols.ts';
+import { nameSpan, type SpanProtocol, spanKind } from './protocols.ts';
 import type { Attributes, Span, SpanStatus, Spans } from './span.ts';
 
 /** Span flags. */
@@ -119,7 +119,7 @@ export class SealedBatch implements Spans {
     const { attributes, traceState } = this.#attributes(index, protocol, endpoint, isServer, flags);
     return {
       name: nameSpan(protocol, attributes),
-      kind: isServer ? protocol.serverKind : protocol.clientKind,
+      kind: spanKind(protocol, attributes, isServer),
       protocol: protocol.name,
       traceId: hex(c.traceId, index, 4),
       spanId: hex(c.spanId, index, 2),

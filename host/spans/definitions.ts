@@ -4,13 +4,16 @@
  *
  * The rule: what a connection defines costs that connection only. Its oldest definitions go when it exceeds its bytes, or
  * its share of the slab (slab.ts): beyond half full FLOOR_WORDS, and ever less from there on, but one definition always.
+ * What is defined as shared costs, and serves, the connections of one process in one module (scopes.ts) as if they were one.
  */
 import {
   ATTRIBUTE_VALUE,
+  DEFINE_SHARED,
   DEFINITIONS_MAX,
   MESSAGE_MAX,
   OUT_KEY,
   OUT_LONG,
+  OUT_TYPE,
   OUT_VALUE,
   REFERENCE,
 } from '../../parsers/sdk/abi.ts';
@@ -18,6 +21,7 @@ import { C, type Counters } from '../self/counters.ts';
 import { KeyTable } from './key-table.ts';
 import { Lists } from './lists.ts';
 import { grown } from './messages.ts';
+import { Scopes } from './scopes.ts';
 import { blockWords, Slab, share } from './slab.ts';
 
 const FIRST_DEFINITIONS = 256;
@@ -27,7 +31,7 @@ const FLOOR_WORDS = (8 * 1024) >>> 2;
 /** What a definition costs at least: those without attributes are bounded, too. */
 const CHARGE_MIN = 8;
 const KEY_LENGTH = 8;
-/** The list of numbers that are free; a connection's list is its number plus one. */
+/** The list of numbers that are free; an owner's list is its number plus one. */
 const FREE = 0;
 
 export class Definitions {
@@ -46,7 +50,8 @@ export class Definitions {
   #at = new Uint32Array(FIRST_DEFINITIONS);
   #words = new Uint32Array(FIRST_DEFINITIONS);
   #attributes = new Uint16Array(FIRST_DEFINITIONS);
-  /** By connection: attribute bytes of its definitions, and the words of the slab that they take up. */
+  readonly #scopes = new Scopes();
+  /** By owner: attribute bytes of its definitions, and the words of the slab that they take up. */
   #bytes = new Uint32Array(0);
   #held = new Uint32Array(0);
   #top = 0;
@@ -61,29 +66,38 @@ export class Definitions {
     return this.#table.size;
   }
 
+  /** Starts a connection; those of equal scope have in common what is defined as shared. */
+  open(connection: number, scope: number): void {
+    this.forget(connection);
+    this.#scopes.join(connection, scope);
+  }
+
   /** Keeps what the DEFINE record at byte `at` says; references in it are left out. */
   define(connection: number, memory: Uint32Array, at: number): void {
-    this.#reserve(connection);
-    this.undefine(connection, memory, at);
+    const isShared = ((memory[(at + OUT_TYPE) >>> 2]! >>> 16) & DEFINE_SHARED) !== 0;
+    const scope = isShared ? this.#scopes.of(connection) : -1;
+    const owner = scope < 0 ? ownerOf(connection) : ownerOfScope(scope);
+    this.#reserve(owner);
+    this.#removeKey(owner, memory, at);
     this.#beginMerge();
     let word = (at + OUT_LONG) >>> 2;
     for (let left = memory[(at + OUT_VALUE) >>> 2]!; left > 0; left--) {
       if ((memory[word]! & 0xffff) !== REFERENCE) this.#append(memory, word);
       word += attributeWords(memory[word]!);
     }
-    this.#keep(connection, memory[(at + OUT_KEY) >>> 2]!, memory[(at + OUT_KEY + 4) >>> 2]!);
+    this.#keep(owner, memory[(at + OUT_KEY) >>> 2]!, memory[(at + OUT_KEY + 4) >>> 2]!);
   }
 
-  /** Forgets the key that the record at byte `at` names. */
+  /** Forgets the key that the record at byte `at` names. What is shared stays: it is not this connection's alone. */
   undefine(connection: number, memory: Uint32Array, at: number): void {
-    const word = (at + OUT_KEY) >>> 2;
-    const number = this.#table.get(connection, memory[word]!, memory[word + 1]!);
-    if (number >= 0) this.#remove(connection, number);
+    this.#removeKey(ownerOf(connection), memory, at);
   }
 
-  /** Forgets all of a connection. */
+  /** Forgets all of a connection, and what is shared with those that have ended before. */
   forget(connection: number): void {
-    while (this.#lists.first(connection + 1) >= 0) this.#remove(connection, this.#lists.first(connection + 1));
+    this.#removeAll(ownerOf(connection));
+    const scope = this.#scopes.leave(connection);
+    if (scope >= 0) this.#removeAll(ownerOfScope(scope));
   }
 
   /**
@@ -102,7 +116,7 @@ export class Definitions {
   }
 
   #resolve(connection: number, keyLow: number, keyHigh: number): void {
-    const number = this.#table.get(connection, keyLow, keyHigh);
+    const number = this.#find(connection, keyLow, keyHigh);
     if (number < 0) {
       this.#counters[C.references_unknown]! += 1;
       this.isPartial = true;
@@ -114,6 +128,23 @@ export class Definitions {
       this.#append(words, word);
       word += attributeWords(words[word]!);
     }
+  }
+
+  /** The connection's own definition, else the shared one. */
+  #find(connection: number, keyLow: number, keyHigh: number): number {
+    const own = this.#table.get(ownerOf(connection), keyLow, keyHigh);
+    const scope = own < 0 ? this.#scopes.of(connection) : -1;
+    return scope < 0 ? own : this.#table.get(ownerOfScope(scope), keyLow, keyHigh);
+  }
+
+  #removeKey(owner: number, memory: Uint32Array, at: number): void {
+    const word = (at + OUT_KEY) >>> 2;
+    const number = this.#table.get(owner, memory[word]!, memory[word + 1]!);
+    if (number >= 0) this.#remove(owner, number);
+  }
+
+  #removeAll(owner: number): void {
+    while (this.#lists.first(owner + 1) >= 0) this.#remove(owner, this.#lists.first(owner + 1));
   }
 
   #beginMerge(): void {
@@ -135,11 +166,11 @@ export class Definitions {
     this.mergedAttributes++;
   }
 
-  #keep(connection: number, keyLow: number, keyHigh: number): void {
+  #keep(owner: number, keyLow: number, keyHigh: number): void {
     const words = this.mergedWords;
-    while (!this.#hasRoom(connection, words) && this.#evictOldest(connection));
+    while (!this.#hasRoom(owner, words) && this.#evictOldest(owner));
     let block = this.#slab.take(words);
-    while (block < 0 && this.#evictOldest(connection)) block = this.#slab.take(words);
+    while (block < 0 && this.#evictOldest(owner)) block = this.#slab.take(words);
     if (block < 0) {
       this.#counters[C.definitions_dropped]! += 1;
       return;
@@ -151,33 +182,33 @@ export class Definitions {
     this.#at[number] = block;
     this.#words[number] = words;
     this.#attributes[number] = this.mergedAttributes;
-    this.#bytes[connection]! += charge(words);
-    this.#held[connection]! += blockWords(words);
-    this.#table.put(connection, keyLow, keyHigh, number);
-    this.#lists.append(connection + 1, number);
+    this.#bytes[owner]! += charge(words);
+    this.#held[owner]! += blockWords(words);
+    this.#table.put(owner, keyLow, keyHigh, number);
+    this.#lists.append(owner + 1, number);
   }
 
-  #hasRoom(connection: number, words: number): boolean {
+  #hasRoom(owner: number, words: number): boolean {
     const { freeWords, limit } = this.#slab;
-    if (this.#bytes[connection]! + charge(words) > DEFINITIONS_MAX) return false;
-    return this.#held[connection]! + blockWords(words) <= share(freeWords, limit, FLOOR_WORDS);
+    if (this.#bytes[owner]! + charge(words) > DEFINITIONS_MAX) return false;
+    return this.#held[owner]! + blockWords(words) <= share(freeWords, limit, FLOOR_WORDS);
   }
 
-  #evictOldest(connection: number): boolean {
-    const number = this.#lists.first(connection + 1);
+  #evictOldest(owner: number): boolean {
+    const number = this.#lists.first(owner + 1);
     if (number < 0) return false;
     this.#counters[C.definitions_dropped]! += 1;
-    this.#remove(connection, number);
+    this.#remove(owner, number);
     return true;
   }
 
-  #remove(connection: number, number: number): void {
+  #remove(owner: number, number: number): void {
     const words = this.#words[number]!;
     this.#slab.give(this.#at[number]!);
-    this.#bytes[connection]! -= charge(words);
-    this.#held[connection]! -= blockWords(words);
-    this.#table.remove(connection, this.#keyLow[number]!, this.#keyHigh[number]!);
-    this.#lists.remove(connection + 1, number);
+    this.#bytes[owner]! -= charge(words);
+    this.#held[owner]! -= blockWords(words);
+    this.#table.remove(owner, this.#keyLow[number]!, this.#keyHigh[number]!);
+    this.#lists.remove(owner + 1, number);
     this.#lists.append(FREE, number);
   }
 
@@ -191,9 +222,9 @@ export class Definitions {
     return this.#top++;
   }
 
-  #reserve(connection: number): void {
-    if (connection < this.#bytes.length) return;
-    const size = Math.max(connection + 1, this.#bytes.length * 2, FIRST_DEFINITIONS);
+  #reserve(owner: number): void {
+    if (owner < this.#bytes.length) return;
+    const size = Math.max(owner + 1, this.#bytes.length * 2, FIRST_DEFINITIONS);
     this.#bytes = grown(this.#bytes, size);
     this.#held = grown(this.#held, size);
   }
@@ -206,6 +237,15 @@ export class Definitions {
     this.#words = grown(this.#words, size);
     this.#attributes = grown(this.#attributes, size);
   }
+}
+
+/** Connections and scopes have their definitions in the same tables. */
+function ownerOf(connection: number): number {
+  return connection * 2;
+}
+
+function ownerOfScope(scope: number): number {
+  return scope * 2 + 1;
 }
 
 function attributeWords(head: number): number {

@@ -42,13 +42,16 @@ export class Pairing {
     this.#keyed = new KeyedPairing(messages, counters, sink);
   }
 
-  /** Starts a connection; `inSync` when its first byte was seen. One that was open must be desynchronised or closed. */
-  open(connection: number, inSync: boolean, mode = FIFO): void {
+  /**
+   * Starts a connection; `inSync` when its first byte was seen. One that was open must be desynchronised or closed.
+   * Connections of equal `scope` share definitions.
+   */
+  open(connection: number, inSync: boolean, mode = FIFO, scope = 0): void {
     if (connection >= this.#mode.length) {
       this.#mode = grown(this.#mode, Math.max(connection + 1, this.#mode.length * 2, 256));
     }
     this.#mode[connection] = mode;
-    this.#definitions.forget(connection);
+    this.#definitions.open(connection, scope);
     if (mode === KEY) this.#keyed.open(connection, inSync);
     else this.#fifo.open(connection, inSync);
   }

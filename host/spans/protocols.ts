@@ -39,8 +39,6 @@ export interface SpanProtocol {
   readonly fallbackParts: readonly NamePart[];
   /** When the fallback misses an attribute, too. */
   readonly nameFallback: string;
-  readonly serverKind: SpanKind;
-  readonly clientKind: SpanKind;
 }
 
 export class ProtocolTable {
@@ -83,8 +81,6 @@ function describe(manifest: Manifest, protocol: Protocol, optIn: ReadonlySet<str
     nameParts: takeApart(protocol.spanName),
     fallbackParts: takeApart(protocol.spanNameFallback),
     nameFallback: protocol.name,
-    serverKind: protocol.kind === 'messaging' ? 'consumer' : 'server',
-    clientKind: protocol.kind === 'messaging' ? 'producer' : 'client',
   };
 }
 
@@ -100,6 +96,18 @@ function takeApart(template: string): NamePart[] {
     .split(/(\{[^{}]*\})/)
     .filter((part) => part !== '')
     .map((part) => (part.startsWith('{') ? { attribute: part.slice(1, -1) } : { literal: part }));
+}
+
+/**
+ * Who receives a request is its server, who sends it the client; of messages, though, a client produces or consumes. What
+ * else it asks of a broker (metadata, commits …) is a request like any other.
+ * https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/#operation-types
+ */
+export function spanKind(protocol: SpanProtocol, attributes: Attributes, isServer: boolean): SpanKind {
+  if (isServer) return 'server';
+  const operation = protocol.kind === 'messaging' ? attributes['messaging.operation.type'] : undefined;
+  if (operation === 'send' || operation === 'create') return 'producer';
+  return operation === 'receive' || operation === 'process' ? 'consumer' : 'client';
 }
 
 /** The span's name from its attributes; the fallback when one that the template needs is missing. */

@@ -267,8 +267,13 @@ function loseInside(c: Connection, half: Half, bytes: u32): void {
     return;
   }
   loseText(c, half);
+  const isCounted = (half.batch > 1 || half.skip > 0) && half.behindBatch == half.behindRecords;
   half.taken += half.length + bytes;
   half.length = 0;
+  if (half.batch != 0 && half.left < half.behindRecords && half.isInLast) {
+    endInRecords(half, isCounted);
+    return;
+  }
   if (half.batch == 0 || half.left < half.behindRecords) {
     half.passRest(true);
     return;
@@ -281,6 +286,16 @@ function loseInside(c: Connection, half: Half, bytes: u32): void {
   half.isUncounted = true;
   half.batch = 1;
   half.skip = half.left - half.behindRecords;
+}
+
+/**
+ * The gap goes from the last records beyond their end, where nothing of interest comes: so end large requests whose call
+ * was captured in part. All batches are counted if the header of the last one was read.
+ */
+function endInRecords(half: Half, isCounted: bool): void {
+  if (!isCounted) half.isUncounted = true;
+  if (!isCounted || half.batch > 1) half.isPartial = true;
+  half.passRest(false);
 }
 
 /** A batch whose first record is no longer read. */

@@ -15,6 +15,8 @@ import {
   KAFKA_API_VERSION,
   KAFKA_COMPRESSION,
   KAFKA_CORRELATION_ID,
+  KAFKA_ERROR_CODE,
+  KAFKA_ERROR_COUNT,
   KAFKA_PARTITION_COUNT,
   KAFKA_TOPIC_COUNT,
   KAFKA_TRANSACTIONAL_ID,
@@ -23,6 +25,7 @@ import {
   MESSAGING_CONSUMER_GROUP_NAME,
   MESSAGING_DESTINATION_NAME,
   MESSAGING_DESTINATION_PARTITION_ID,
+  MESSAGING_KAFKA_OFFSET,
   MESSAGING_OPERATION_NAME,
   MESSAGING_OPERATION_TYPE,
   TRACEPARENT,
@@ -61,14 +64,23 @@ export function writeRequest(c: Connection, half: Half, now: u64): void {
 export function writeResponse(c: Connection, half: Half, now: u64): void {
   const message = open(c, half, RESPONSE, now);
   if (half.error != 0) {
-    // The code as it is on the wire: -1 is 65535.
+    // A status is a positive number: of -1 it is the code as it is on the wire, 65535.
     message.status = <u32>half.error & 0xffff;
+    if (half.error < 0) message.int(KAFKA_ERROR_CODE, half.error);
+    if (half.errors > 1 && !half.isCut) message.int(KAFKA_ERROR_COUNT, half.errors);
     message.flag(MESSAGE_ERROR);
     text(message, ERROR_TYPE, errorName(half.error));
   }
   if (half.wantsTopic && !half.isCut) writeTopics(message, c, half, ANSWER);
   writeRecords(message, half);
+  if (hasOffset(half)) message.int(MESSAGING_KAFKA_OFFSET, half.offset);
   message.commit();
+}
+
+/** Where what was sent or fetched begins, if it is of one partition. A fetched set may have several batches. */
+function hasOffset(half: Half): bool {
+  const isOne = <u32>half.api == PRODUCE ? half.offsets == 1 : half.offsets > 0 && half.partitions == 1;
+  return isOne && !half.isCut && half.offset >= 0;
 }
 
 function open(c: Connection, half: Half, type: u32, now: u64): Message {

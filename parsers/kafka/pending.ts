@@ -3,8 +3,8 @@
  * up by its correlation id.
  *
  * A table behind the fields of the slot, found by the id's low bits and the three entries behind: clients count their
- * requests, so entries rarely meet. What has no room takes the place of an older one: its response will be reported, but
- * not read. The host moves the slot to a larger class (GROW) before that happens often.
+ * requests, so entries rarely meet. What has no room takes the place of the oldest in its way: its response will be
+ * reported, but not read. The host moves the slot to a larger class (GROW) before that happens often.
  *
  *     0               4         6        7       8
  *     correlation id  API key   version  flags
@@ -89,19 +89,24 @@ export function wantsTopic(entry: usize): bool {
   return (load<u8>(entry, FLAGS) & WANTS_TOPIC) != 0;
 }
 
-/** The entry for a new request: of the same id, a free one, or one that is taken over. */
+/**
+ * The entry for a new request: of the same id, a free one, or the oldest of those in its way, which waits for a response
+ * that was lost more likely than the others.
+ */
 function place(c: Connection, correlation: u32): usize {
   const known = find(c, correlation);
   if (known) return known;
   const mask = capacityOf(c) - 1;
+  let oldest: usize = 0;
   for (let i: u32 = 0; i < PROBES; i++) {
     const entry = at(c, (correlation + i) & mask);
     if (load<u8>(entry, FLAGS) == 0) {
       c.waiting++;
       return entry;
     }
+    if (oldest == 0 || correlation - load<u32>(entry) > correlation - load<u32>(oldest)) oldest = entry;
   }
-  return at(c, correlation & mask);
+  return oldest;
 }
 
 /** A power of two. */

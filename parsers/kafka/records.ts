@@ -12,11 +12,11 @@
  * Only the first record of a request is read, if its batch is not compressed; batches are passed over by their length.
  * A fetched set may end inside a batch: that one is not counted, as no client sees it.
  */
-import { be16, be32, isText, zigzag } from '../sdk/bytes';
+import { be16, be32, be64, isText, zigzag } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { skip } from '../sdk/output';
+import { cut, need, numberRead, readVarint, skipBytes, take } from './fields';
 import { Connection, Half, HEADER_KEY, REST_STAGE, TRACE } from './state';
-import { cut, need, numberRead, readVarint, skipBytes, take } from './walk';
 
 /** Offset and length: what the length does not count. */
 const PREFIX: u32 = 12;
@@ -89,10 +89,12 @@ function stepNewBatch(c: Connection, half: Half, chunk: Chunk, isClient: bool): 
   if (at == 0) return false;
   const attributes = be16(at + ATTRIBUTES);
   const count = be32(at + COUNT);
+  const offset = <i64>be64(at);
   const isFirst = half.codec == 0;
   half.done(chunk, HEADER);
   if ((attributes & CONTROL) == 0) {
     half.messages += count;
+    if (!isClient && count > 0 && half.offsets++ == 0) half.offset = offset;
     note(half, attributes & CODEC);
   }
   if (isClient && isFirst && half.codec == 1 && half.left - half.behindBatch >= RECORD_MIN) half.batch = LENGTH;

@@ -10,6 +10,7 @@
  *
  *     E  error code          T U  topic: name, id          G  consumer group      K Y  coordinator: key, type of key
  *     A  acks                P    partition                X  transactional id    N D  topic that is defined: name, id
+ *     O  offset
  *
  * Requests among brokers that say nothing of interest, and what nobody knows, are empty: they are passed over.
  */
@@ -115,7 +116,7 @@ const requests: StaticArray<string> = [
 
 // biome-ignore format: a table
 const responses: StaticArray<string> = [
-  '[0-12s13+u[iEl2+l5+l8+[is]8+s]]', // 0 Produce
+  '[0-12s13+u[iEO2+l5+l8+[is]8+s]]', // 0 Produce
   '1+i7+E7+i[0-12T13+U[PEl4+l5+l4+[ll]11+ir]]', // 1 Fetch
   '2+i[s[iE0-0(l)1+l1+l4+i]]', // 2 ListOffsets
   '3+i[isi1+s]2+s1+i[EN10+D1+b[Eii7+i(i)(i)5+(i)]8+i]8-10i13+E', // 3 Metadata

@@ -103,8 +103,9 @@ export class Half extends Resync {
   headers: u32;
 
   // ── what was found ──
-  /** The first that is not 0. */
+  /** The first that is not 0, and how many are not. */
   error: i32;
+  errors: u32;
   acks: i32;
   topics: u32;
   partitions: u32;
@@ -112,6 +113,9 @@ export class Half extends Resync {
   partition: u32;
   groups: u32;
   messages: u64;
+  /** Of the first record; how many partitions said theirs. */
+  offset: i64;
+  offsets: u32;
   /** Of the first topic that has an id. */
   topicId: u64;
 
@@ -127,6 +131,12 @@ export class Half extends Resync {
   /** A level of nesting: u32 place of the loop, u32 elements left, u32 bytes left where the element began. */
   level(index: u32): usize {
     return changetype<usize>(this) + FIELDS - (index + 1) * LEVEL_SIZE;
+  }
+
+  /** No array that is being read has further elements. */
+  get isInLast(): bool {
+    for (let i: u32 = 0; i < <u32>this.depth; i++) if (load<u32>(this.level(i), 4) != 1) return false;
+    return true;
   }
 
   /** Behind lost bytes: a frame may well begin right here, as most do with a write. */
@@ -183,10 +193,12 @@ export class Half extends Resync {
     this.codec = 0;
     this.hasAcks = false;
     this.error = 0;
+    this.errors = 0;
     this.topics = 0;
     this.partitions = 0;
     this.groups = 0;
     this.messages = 0;
+    this.offsets = 0;
     this.topicId = 0;
   }
 

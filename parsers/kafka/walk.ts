@@ -6,34 +6,35 @@
  * Rule: a step takes a field whole or not at all, so that it can be made again when the chunk ends inside it. No length
  * is used before it was compared with what is left of the frame, and no element of an array takes no bytes.
  */
-import { be16, be32, be64, VARINT_BAD, VARINT_SHORT, varint, varintValue } from '../sdk/bytes';
+import { be16, varint, varintValue } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
-import { Definition, hasRoom } from '../sdk/output';
-import { MESSAGING_DESTINATION_NAME } from './attributes';
+import {
+  cut,
+  cutLength,
+  lengthRead,
+  need,
+  next,
+  numberRead,
+  readLength,
+  readVarint,
+  skipBytes,
+  take,
+  VARINT_MAX,
+} from './fields';
+import { readFound } from './found';
 import { stepRecords } from './records';
 import { requestSchema, responseSchema } from './schemas';
 import {
-  ANSWER,
   BODY_STAGE,
   CLIENT_ID,
   CLIENT_ID_STAGE,
   Connection,
   DEPTH_MAX,
-  GROUP,
   Half,
   NO_TEXT,
   REST_STAGE,
   TAGS_STAGE,
-  TOPIC,
-  TRANSACTION,
 } from './state';
-
-/** Longest number: a varint of 64 bits. */
-const VARINT_MAX: u32 = 10;
-
-/** What `readLength` and `readVarint` read last. */
-let lengthRead: i32 = 0;
-export let numberRead: u64 = 0;
 
 /** Reads as far as the chunk goes, at most to the end of the frame, or until there is no room for a definition. */
 export function walk(c: Connection, half: Half, chunk: Chunk, isClient: bool): void {
@@ -79,60 +80,7 @@ function step(c: Connection, half: Half, chunk: Chunk, isClient: bool): bool {
   return true;
 }
 
-/**
- * Address of the next bytes; 0 when they are not there yet, and when the frame has no so many: then REST_STAGE says so.
- */
-export function need(half: Half, chunk: Chunk, bytes: u32): usize {
-  if (bytes <= half.left) return half.peek(chunk, bytes);
-  cut(half);
-  return 0;
-}
-
-/** The frame is not what its schema says. What was kept of it counts as read. */
-export function cut(half: Half): void {
-  half.taken += half.length;
-  half.length = 0;
-  half.passRest(true);
-}
-
-// ── lengths ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** An unsigned varint, into `numberRead`; false when it is not there yet, or is none. */
-export function readVarint(half: Half, chunk: Chunk): bool {
-  for (let bytes: u32 = 1; bytes <= VARINT_MAX; bytes++) {
-    const at = need(half, chunk, bytes);
-    if (at == 0) return false;
-    const after = varint(at, at + bytes);
-    if (after == VARINT_SHORT) continue;
-    if (after == VARINT_BAD) break;
-    numberRead = varintValue;
-    half.done(chunk, bytes);
-    return true;
-  }
-  cut(half);
-  return false;
-}
-
-/** The length of a string, of bytes or of an array, into `lengthRead`, -1 for null; false as above. */
-function readLength(half: Half, chunk: Chunk, isWide: bool): bool {
-  if (half.isFlexible) {
-    if (!readVarint(half, chunk)) return false;
-    if (numberRead > <u64>i32.MAX_VALUE) return cutLength(half);
-    lengthRead = <i32>numberRead - 1;
-    return true;
-  }
-  const width: u32 = isWide ? 4 : 2;
-  const at = need(half, chunk, width);
-  if (at == 0) return false;
-  lengthRead = isWide ? <i32>be32(at) : <i32>(<i16>be16(at));
-  half.done(chunk, width);
-  return true;
-}
-
-function cutLength(half: Half): bool {
-  cut(half);
-  return false;
-}
+// ── tagged fields ────────────────────────────────────────────────────────────────────────────────────────────────
 
 function countTags(half: Half, chunk: Chunk): bool {
   if (!half.isFlexible) return true;
@@ -163,20 +111,6 @@ function stepTag(half: Half, chunk: Chunk): bool {
   }
   cut(half);
   return true;
-}
-
-/** Bytes of no interest come next. */
-export function skipBytes(half: Half, bytes: u64): void {
-  if (bytes > <u64>half.left) cut(half);
-  else half.skip = <u32>bytes;
-}
-
-/** A text of this length comes next; null has less than none. */
-export function take(c: Connection, half: Half, id: u32, length: i32): void {
-  const fits = c.clearText(id, <u32>max(length, 0));
-  if (!fits) half.isPartial = true;
-  else half.capturing = <u8>(length > 0 ? id : NO_TEXT);
-  if (length > 0) skipBytes(half, length);
 }
 
 // ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -285,11 +219,6 @@ function openNullable(half: Half, chunk: Chunk): bool {
   return true;
 }
 
-function next(half: Half): bool {
-  half.place++;
-  return true;
-}
-
 /** String, bytes, records. */
 function readPlain(half: Half, chunk: Chunk, char: u32): bool {
   if (!readLength(half, chunk, char != 0x73)) return false;
@@ -340,110 +269,4 @@ function close(half: Half, chunk: Chunk, char: u32): bool {
   store<u32>(level, half.left, 8);
   half.place = load<u32>(level);
   return true;
-}
-
-// ── what is reported ─────────────────────────────────────────────────────────────────────────────────────────────
-
-/** A field with a capital letter. */
-function readFound(c: Connection, half: Half, chunk: Chunk, isClient: bool, char: u32): bool {
-  switch (char) {
-    case 0x45: // E
-      return readError(half, chunk);
-    case 0x50: // P
-      return readPartition(half, chunk);
-    case 0x54: // T
-      return readTopic(c, half, chunk, isClient);
-    case 0x55: // U
-      return readTopicId(half, chunk);
-    case 0x47: // G
-    case 0x4b: // K
-      if (!readLength(half, chunk, false)) return false;
-      half.groups++;
-      take(c, half, GROUP, lengthRead);
-      return next(half);
-    case 0x58: // X
-      if (!readLength(half, chunk, false)) return false;
-      take(c, half, TRANSACTION, lengthRead);
-      return next(half);
-    case 0x4e: // N
-      if (!readLength(half, chunk, false)) return false;
-      take(c, half, ANSWER, lengthRead);
-      return next(half);
-    case 0x44: // D
-      return define(c, half, chunk);
-    case 0x41: // A
-      return readAcks(half, chunk);
-    default: // Y
-      return readKeyType(half, chunk);
-  }
-}
-
-function readError(half: Half, chunk: Chunk): bool {
-  const at = need(half, chunk, 2);
-  if (at == 0) return false;
-  if (half.error == 0) half.error = <i32>(<i16>be16(at));
-  half.done(chunk, 2);
-  return next(half);
-}
-
-function readPartition(half: Half, chunk: Chunk): bool {
-  const at = need(half, chunk, 4);
-  if (at == 0) return false;
-  if (half.partitions++ == 0) half.partition = be32(at);
-  half.done(chunk, 4);
-  return next(half);
-}
-
-/** Only the first topic is kept: of several, none is reported. */
-function readTopic(c: Connection, half: Half, chunk: Chunk, isClient: bool): bool {
-  if (!readLength(half, chunk, false)) return false;
-  if (lengthRead > 0 && half.topics++ == 0) take(c, half, isClient ? TOPIC : ANSWER, lengthRead);
-  else if (lengthRead > 0) skipBytes(half, lengthRead);
-  return next(half);
-}
-
-function readTopicId(half: Half, chunk: Chunk): bool {
-  const at = need(half, chunk, 16);
-  if (at == 0) return false;
-  const id = fold(at);
-  half.done(chunk, 16);
-  if (id != 0 && half.topics++ == 0) half.topicId = id;
-  return next(half);
-}
-
-function readAcks(half: Half, chunk: Chunk): bool {
-  const at = need(half, chunk, 2);
-  if (at == 0) return false;
-  half.acks = <i32>(<i16>be16(at));
-  half.hasAcks = true;
-  half.done(chunk, 2);
-  return next(half);
-}
-
-function readKeyType(half: Half, chunk: Chunk): bool {
-  const at = need(half, chunk, 1);
-  if (at == 0) return false;
-  half.keyType = load<u8>(at);
-  half.done(chunk, 1);
-  return next(half);
-}
-
-/** What later messages mean by this id. One definition for each look at the room that is left. */
-function define(c: Connection, half: Half, chunk: Chunk): bool {
-  const at = need(half, chunk, 16);
-  if (at == 0 || !hasRoom()) return false;
-  const id = fold(at);
-  const length = c.textLength(ANSWER);
-  half.done(chunk, 16);
-  half.place++;
-  if (id == 0 || length == 0) return true;
-  const definition = Definition.open(c.slot, id);
-  definition.string(MESSAGING_DESTINATION_NAME, c.text(ANSWER), length);
-  definition.commit();
-  return true;
-}
-
-/** A topic id as a key of 64 bits; 0 for none. */
-function fold(at: usize): u64 {
-  return be64(at) ^ be64(at + 8);
 }

@@ -7,7 +7,7 @@
 
 /** Major in the upper 16 bits: must match. Minor in the lower: adds only what the other side may skip. */
 export const ABI_MAJOR = 1;
-export const ABI_MINOR = 0;
+export const ABI_MINOR = 1;
 
 // ── layout: what `layout(inputBytes, outputBytes)` returns the address of ─────────────────────────────────────────
 /** u32: address of the chunk table; `inputBytes` long, chunks grow up from its start, payload down from its end. */
@@ -95,7 +95,7 @@ export const OUT_LENGTH = 0;
 export const OUT_SLOT = 4;
 /** u16: one of the record types below. Unknown types are skipped by their length. */
 export const OUT_TYPE = 8;
-/** u16: MESSAGE flags; 0 for other records. */
+/** u16: MESSAGE flags; of DEFINE, DEFINE_SHARED or 0; 0 for other records. */
 export const OUT_FLAGS = 10;
 /** Length of a record without a key: DESYNC, GROW, SHRINK, GIVE_UP, UPGRADE. The shortest record there is. */
 export const OUT_SHORT = 16;
@@ -131,6 +131,9 @@ export const UNDEFINE = 33;
 export const SUBSTREAM_OPEN = 40;
 export const SUBSTREAM_DATA = 41;
 export const SUBSTREAM_CLOSE = 42;
+
+/** Flag of DEFINE, since 1.1: the key means the same on all connections of the process, which may refer to it, too. */
+export const DEFINE_SHARED = 1;
 
 /** u32 of a record that is not a message. */
 export const OUT_VALUE = 12;

@@ -20,6 +20,7 @@ import {
   ATTRIBUTE_VALUE,
   ATTRIBUTES_MAX,
   DEFINE,
+  DEFINE_SHARED,
   MESSAGE_ATTRIBUTES,
   MESSAGE_BODY_BYTES,
   MESSAGE_BYTES,
@@ -264,6 +265,11 @@ export class Definition {
     store<u16>(tail, 8, ATTRIBUTE_LENGTH);
     store<i64>(tail, value, ATTRIBUTE_VALUE);
     tail += ATTRIBUTE_VALUE + 8;
+  }
+
+  /** The key means the same on all connections of the process. */
+  share(): void {
+    this.type |= DEFINE_SHARED << 16;
   }
 
   commit(): void {

@@ -25,7 +25,7 @@ await describeLive('Kafka', () => {
     await child;
     const counters = await stopAgent(agent);
     const sends = spans.filter(({ protocol, name }) => protocol === 'kafka' && name === 'send orders');
-    for (const kind of ['producer', 'consumer']) {
+    for (const kind of ['producer', 'server']) {
       const batches = sends.filter((span) => span.kind === kind);
       const records = batches.map(({ attributes }) => Number(attributes['messaging.batch.message_count'] ?? 1));
       expect(records.reduce((sum, one) => sum + one, 0)).toBe(RECORDS);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeAttributes } from '../../host/spans/attributes.ts';
-import { nameSpan, ProtocolTable } from '../../host/spans/protocols.ts';
+import { nameSpan, ProtocolTable, spanKind } from '../../host/spans/protocols.ts';
 import type { Attributes } from '../../host/spans/span.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
@@ -132,5 +132,28 @@ describe('nameSpan', () => {
     [{ 'a.string': '', 'a.int': 0 }, ' to 0'],
   ])('%o is %s', (attributes, name) => {
     expect(nameSpan(protocolFor(), attributes)).toBe(name);
+  });
+});
+
+describe('spanKind', () => {
+  const kindOf = (kind: 'messaging' | 'rpc', operation: string | undefined, isServer = false) =>
+    spanKind(
+      { ...protocolFor(), kind },
+      operation === undefined ? {} : { 'messaging.operation.type': operation },
+      isServer,
+    );
+
+  test('a client produces, consumes, or merely asks; a server serves', () => {
+    const operations = ['create', 'send', 'receive', 'process', 'settle', undefined];
+    expect(operations.map((operation) => kindOf('messaging', operation))).toEqual([
+      'producer',
+      'producer',
+      'consumer',
+      'consumer',
+      'client',
+      'client',
+    ]);
+    expect(new Set(operations.map((operation) => kindOf('messaging', operation, true)))).toEqual(new Set(['server']));
+    expect(kindOf('rpc', 'send')).toBe('client');
   });
 });

@@ -10,6 +10,7 @@ import { ProtocolTable } from '../../host/spans/protocols.ts';
 import type { Attributes, Span } from '../../host/spans/span.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
 import {
+  DEFINE_SHARED,
   DEFINITIONS_MAX,
   MESSAGE_MAX,
   MESSAGE_PARTIAL,
@@ -56,6 +57,11 @@ class Rig {
 
   define(key: number | bigint, attributes: AttributeRecord[], connection = 0): this {
     this.pairing.define(connection, definitionMemory(key, attributes), 0);
+    return this;
+  }
+
+  share(key: number | bigint, attributes: AttributeRecord[], connection = 0): this {
+    this.pairing.define(connection, definitionMemory(key, attributes, DEFINE_SHARED), 0);
     return this;
   }
 
@@ -162,6 +168,33 @@ describe('a definition', () => {
     rig.pairing.desync(0);
     rig.pairing.open(0, false);
     expect(rig.say([reference(1)])).toHaveProperty(['spanwire.partial']);
+  });
+
+  test('that is shared serves the connections of its scope, and nobody else', () => {
+    const rig = new Rig();
+    rig.pairing.open(2, true, undefined, 7);
+    rig.pairing.open(3, true, undefined, 7);
+    rig.share(1, [{ id: 1, value: 'one' }], 2);
+    expect(rig.say([reference(1)], 2)).toMatchObject({ 'a.one': 'one' });
+    expect(rig.say([reference(1)], 3)).toMatchObject({ 'a.one': 'one' });
+    expect(rig.say([reference(1)], 0)).toHaveProperty(['spanwire.partial']);
+    rig.define(1, [{ id: 1, value: 'own' }], 3);
+    expect(rig.say([reference(1)], 3)).toMatchObject({ 'a.one': 'own' });
+    expect(rig.say([reference(1)], 2)).toMatchObject({ 'a.one': 'one' });
+  });
+
+  test('that is shared stays until the last connection of its scope ends', () => {
+    const rig = new Rig();
+    for (const connection of [2, 3]) rig.pairing.open(connection, true, undefined, 7);
+    rig.share(1, [{ id: 1, value: 'one' }], 2);
+    rig.pairing.close(2);
+    expect(rig.say([reference(1)], 3)).toMatchObject({ 'a.one': 'one' });
+    rig.pairing.close(3);
+    rig.pairing.open(4, true, undefined, 8);
+    rig.pairing.open(3, true, undefined, 7);
+    for (const connection of [3, 4]) {
+      expect(rig.say([reference(1)], connection)).toHaveProperty(['spanwire.partial']);
+    }
   });
 
   test('that makes a message too long is cut: what fits is there, the span is partial', () => {

@@ -52,8 +52,13 @@ export function messageMemory(fields: MessageFields): Uint32Array {
 }
 
 /** The DEFINE record at byte 0; UNDEFINE has the same head. */
-export function definitionMemory(key: number | bigint, attributes: readonly AttributeRecord[] = []): Uint32Array {
+export function definitionMemory(
+  key: number | bigint,
+  attributes: readonly AttributeRecord[] = [],
+  flags = 0,
+): Uint32Array {
   const { view, words } = record(OUT_LONG, attributes);
+  view.setUint16(OUT_FLAGS, flags, true);
   view.setUint16(OUT_TYPE, DEFINE, true);
   view.setUint32(OUT_VALUE, attributes.length, true);
   view.setBigUint64(OUT_KEY, BigInt(key), true);

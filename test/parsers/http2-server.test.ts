@@ -170,7 +170,7 @@ async function openTap(serverPort: number) {
     endings.push(() => client.destroy());
   });
   const elapsed: number[] = [];
-  endings.push(() => server.stop());
+  endings.push(() => server.close());
   return { port: await listen(server), steps, elapsed };
 }
 

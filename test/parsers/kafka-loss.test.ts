@@ -52,3 +52,19 @@ test.skipIf(!kafka)('one chunk in a hundred lost', () => {
   const whole = found.filter(({ flags }) => !flags.includes('partial'));
   expect(whole.length / lossy.filter(({ kind }) => kind !== GAP).length).toBeGreaterThanOrEqual(0.95);
 });
+
+test.skipIf(!kafka)('responses lost while five requests are in flight: no other request is forgotten', () => {
+  const steps = conversation();
+  const [requests, responses] = [FROM_CLIENT, FROM_SERVER].map((side) =>
+    steps.filter((step) => step.direction === side),
+  );
+  const inFlight = requests!.flatMap((request, index) => (index < 5 ? [request] : [request, responses![index - 5]!]));
+  const lossy = inFlight.map((step, index) =>
+    step.direction === FROM_SERVER && index % 50 < 2
+      ? { ...step, kind: GAP, bytes: new Uint8Array(0), timestamp: 0 }
+      : step,
+  );
+  const found = parse(kafka!, lossy).filter(({ type }) => type === 'response');
+  expect(found.length).toBeGreaterThan(EXCHANGES * 0.9);
+  expect(found.filter(({ flags }) => flags.includes('partial'))).toEqual([]);
+});

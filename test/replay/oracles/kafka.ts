@@ -3,8 +3,6 @@ import { find, findAll, type PdmlField } from '../tshark.ts';
 import { type Meaning, type Oracle, pair } from './exchange.ts';
 
 const CORRELATION_ID = 'kafka.correlation_id';
-/** -1 is UNKNOWN_SERVER_ERROR; a span has it as it stands on the wire, without a sign. */
-const NO_SIGN = 65535;
 
 export const KAFKA: Oracle = {
   protocols: ['kafka'],
@@ -17,7 +15,7 @@ export const KAFKA: Oracle = {
     const { 'kafka.api.key': key, 'kafka.api.version': version, 'kafka.error_code': error = 0 } = attributes;
     return {
       request: `${key} v${version} #${attributes[CORRELATION_ID]}`,
-      response: String(error === NO_SIGN ? -1 : error),
+      response: String(error),
     };
   },
 };
