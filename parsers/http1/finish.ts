@@ -9,7 +9,7 @@
 import { FROM_CLIENT, FROM_SERVER, MESSAGE_PARTIAL, UPGRADE, UPGRADE_TUNNEL } from '../sdk/abi';
 import { hint } from '../sdk/output';
 import { HEAD_BYTES, Head } from './head';
-import { isIdle, markSuspect } from './message';
+import { isIdle, isSpare, markSuspect } from './message';
 import { loseSide, lost, TOO_DEEP, TOO_LONG } from './resync';
 import {
   AFTER_CR,
@@ -35,12 +35,14 @@ export function keepHead(line: usize, end: usize): bool {
   const work = Work.current;
   const side = work.side;
   let partial = <u32>(end - line);
-  const idle = partial > 0 && isIdle(line, end);
+  const kept = HEAD_BYTES + work.message.size;
+  const tooMuch = kept + partial > work.capacity;
+  const idle =
+    partial > 0 && (isIdle(work.message, line, end) || (tooMuch && !work.canGrow && isSpare(work.message, line, end)));
   if (idle) {
     work.message.bytes += partial;
     partial = 0;
   }
-  const kept = HEAD_BYTES + work.message.size;
   if (kept + partial > work.capacity) return false;
   const afterCr = idle && load<u8>(end - 1) == CR;
   // The line may lie in the area itself, where the message goes: it moves first.
