@@ -1,12 +1,15 @@
 /** Header fields that the configuration asks for, from the wire to the collector: arrays of strings on the spans. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { OtlpSink } from '../../host/export/otlp.ts';
+import { createAcceptance } from '../../host/modules/accept.ts';
+import { replayCases } from '../../host/modules/trial/replay.ts';
 import type { SealedBatch } from '../../host/spans/batch.ts';
 import { isSecretHeader } from '../../host/spans/secret-headers.ts';
-import type { ParserModule } from '../../host/wasm/admit.ts';
+import { admitModule, type ParserModule } from '../../host/wasm/admit.ts';
 import { ParserInstance } from '../../host/wasm/instance.ts';
 import { loadModules, shippedModuleFolder } from '../../host/wasm/load.ts';
 import { buildParsers } from '../../parsers/build.ts';
@@ -82,6 +85,37 @@ describe('HTTP/1', () => {
     expect(start(['x'.repeat(63)]).slots).toBe(0);
     for (const names of [many(33), ['x'.repeat(64)], ['']]) {
       expect(() => start(names)).toThrow('module http1 cannot start: configure() returned 0');
+    }
+  });
+});
+
+describe('golden cases', () => {
+  const CASE = (settings: string, shown: string) => `# One
+settings: ${settings}
+\`\`\`client
+GET / HTTP/1.1\\r\\nHost: h\\r\\nX-A: 1\\r\\n\\r\\n
+\`\`\`
+\`\`\`messages
+{"type":"request"${shown}}
+\`\`\`
+`;
+  const http1 = () => shipped.find(({ manifest }) => manifest.name === 'http1')!;
+
+  test('say what the module is told, each its own', () => {
+    const two = CASE('http.request.header=x-a', ',"http.request.header.x-a":["1"]').replace('One', 'Two');
+    expect(replayCases(http1(), CASE('http.request.header=x-b', '') + two)).toBeUndefined();
+    const other = CASE('http.request.header=x-b', ',"http.request.header.x-a":["1"]');
+    expect(replayCases(http1(), two + other)).toMatch(/^"One": message 1 is /);
+  });
+
+  test('with settings that nobody can read are refused', () => {
+    expect(replayCases(http1(), CASE('x-a', ''))).toContain('setting "x-a" is not of the form name=value,value');
+  });
+
+  test('of the shipped modules pass at their acceptance', async () => {
+    for (const name of ['http1', 'http2']) {
+      const bytes = new Uint8Array(readFileSync(join(shippedModuleFolder(), `${name}.wasm`)));
+      expect(await createAcceptance([])(bytes, admitModule(bytes))).toBeUndefined();
     }
   });
 });
