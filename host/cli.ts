@@ -14,6 +14,8 @@ Environment (command line wins):
   OTEL_EBPF_OPEN_PORT, BEYLA_OPEN_PORT         as --open-port
   OTEL_EBPF_TARGET_PID, BEYLA_TARGET_PID       as --pid
   OTEL_EBPF_TRACE_PRINTER                      as --printer
+  OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS and its like of responses and clients
+                                               as --capture-request-headers and --capture-response-headers
   OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME,
   OTEL_RESOURCE_ATTRIBUTES                     as OpenTelemetry defines them
 
@@ -120,6 +122,8 @@ function addOutputOptions(command: Command): Command {
     )
     .option('--service-name <name>', 'service.name of all spans (default: the executable)')
     .option('--attributes <names>', 'opt-in attributes to report as well, comma-separated')
+    .option('--capture-request-headers <names>', 'header fields of requests to report, comma-separated')
+    .option('--capture-response-headers <names>', 'the same of responses; of gRPC both are metadata')
     .option('--batch <spans>', 'spans of a batch (default 2048)')
     .option('--batch-timeout <ms>', 'how long a batch may wait to fill (default 1000)')
     .option('--queue <spans>', 'spans that may wait for export (default 16384)')

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { parsePorts } from './discovery/ports.ts';
 import { readDigests, readKeys, readMinimums, TRUST_POLICIES } from './modules/trust.ts';
 import { LOG_LEVELS } from './self/log.ts';
+import { REQUEST_HEADERS, RESPONSE_HEADERS, type Settings } from './wasm/settings.ts';
 
 /** The configuration is wrong: exit code 2, with words for the user. */
 export class UsageError extends Error {
@@ -64,6 +65,16 @@ const ringSize = size.refine((bytes) => bytes >= 4096 && bytes <= 2 ** 30 && Num
 
 const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
+/** As many and as long as the SDK's `Names` takes. */
+const HEADERS_MAX = 32;
+const headers = list
+  .transform((names) => [...new Set(names.map((name) => name.toLowerCase()))])
+  .refine((names) => names.length <= HEADERS_MAX, `names more than ${HEADERS_MAX} headers`)
+  .refine(
+    (names) => names.every((name) => /^[!#$%&'*+.^_`|~0-9a-z-]{1,63}$/.test(name)),
+    'must be names of header fields, 63 characters at most, separated by commas',
+  );
+
 const PRINTERS = ['text', 'json', 'json_indent', 'counter', 'disabled'] as const;
 const PROTOCOLS = ['http/protobuf', 'http/json', 'grpc'] as const;
 
@@ -82,6 +93,8 @@ const schema = z.object({
   batchTimeout: whole(1, 60_000).default(1000),
   queue: whole(1, 1_000_000).default(16_384),
   attributes: list.default([]),
+  captureRequestHeaders: headers.default([]),
+  captureResponseHeaders: headers.default([]),
   shutdownTimeout: whole(0, 600_000).default(10_000),
   modules: list.default([]),
   moduleInterval: whole(20, 60_000).default(200),
@@ -109,6 +122,16 @@ const ENVIRONMENT: { readonly [name in keyof Config]?: readonly string[] } = {
   shards: ['SPANWIRE_SHARDS'],
   batch: ['SPANWIRE_BATCH', 'OTEL_EBPF_OTLP_TRACES_BATCH_MAX_SIZE'],
   queue: ['SPANWIRE_QUEUE', 'OTEL_EBPF_OTLP_TRACES_QUEUE_SIZE'],
+  captureRequestHeaders: [
+    'SPANWIRE_CAPTURE_REQUEST_HEADERS',
+    'OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS',
+    'OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_REQUEST_HEADERS',
+  ],
+  captureResponseHeaders: [
+    'SPANWIRE_CAPTURE_RESPONSE_HEADERS',
+    'OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS',
+    'OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS',
+  ],
   modules: ['SPANWIRE_MODULES'],
   moduleInterval: ['SPANWIRE_MODULE_INTERVAL'],
   moduleTrust: ['SPANWIRE_MODULE_TRUST'],
@@ -125,7 +148,7 @@ export function readConfig(options: RawConfig, environment: NodeJS.ProcessEnv): 
   const origin = new Map<string, string>();
   for (const name of Object.keys(schema.shape) as (keyof Config)[]) {
     const variable = options[name] === undefined ? findVariable(ENVIRONMENT[name] ?? [], environment) : undefined;
-    merged[name] = options[name] ?? (variable === undefined ? undefined : environment[variable]);
+    merged[name] = options[name] ?? (variable === undefined ? undefined : textOf(variable, name, environment));
     origin.set(name, variable ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   }
   lowerCase(merged, 'logLevel');
@@ -136,10 +159,25 @@ export function readConfig(options: RawConfig, environment: NodeJS.ProcessEnv): 
   );
 }
 
+/** Other agents have a list for each side; here the spans of both sides come from one. */
+function textOf(variable: string, name: keyof Config, environment: NodeJS.ProcessEnv): string | undefined {
+  if (!variable.startsWith('OTEL_INSTRUMENTATION_')) return environment[variable];
+  const both = ENVIRONMENT[name]!.filter((one) => one.startsWith('OTEL_INSTRUMENTATION_'));
+  return both.map((one) => environment[one] ?? '').join();
+}
+
 function findVariable(names: readonly string[], environment: NodeJS.ProcessEnv): string | undefined {
   return names
     .flatMap((name) => (name.startsWith('OTEL_EBPF_') ? [name, name.replace('OTEL_EBPF_', 'BEYLA_')] : [name]))
     .find((name) => environment[name] !== undefined && environment[name] !== '');
+}
+
+/** What parser modules are told. */
+export function settingsOf({ captureRequestHeaders, captureResponseHeaders }: Config): Settings {
+  return new Map([
+    [REQUEST_HEADERS, captureRequestHeaders],
+    [RESPONSE_HEADERS, captureResponseHeaders],
+  ]);
 }
 
 /** OBI writes DEBUG and INFO. */

@@ -26,6 +26,7 @@ import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
+import { NO_SETTINGS, type Settings } from './wasm/settings.ts';
 
 export interface PipelineOptions {
   readonly modules: readonly ParserModule[];
@@ -34,6 +35,8 @@ export interface PipelineOptions {
   readonly processes: ProcessFacts;
   /** Names of opt-in attributes to report. */
   readonly optIn: ReadonlySet<string>;
+  /** What modules are told of the configuration. */
+  readonly settings?: Settings;
   readonly batchSpans: number;
   /** How long a batch may wait to fill. */
   readonly batchMs: number;
@@ -83,7 +86,7 @@ export class Pipeline {
     this.#counters = counters;
     this.connections = new Connections(options.processes);
     const protocols = new ProtocolTable();
-    this.#modules = new ShardModules(protocols, options.optIn);
+    this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS);
     for (const module of modules) this.#modules.load(module);
     const messages = new Messages({ messages: WAITING_MESSAGES_MAX, attributeBytes: WAITING_ATTRIBUTE_BYTES_MAX });
     this.#assembler = new Assembler(messages, protocols, counters, options);

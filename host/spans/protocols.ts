@@ -3,17 +3,21 @@
  * error rules. A list that only grows: a span batch refers to its protocol by index, and a reloaded module adds new
  * entries while batches made with the old ones are still on their way out.
  */
-import type { Manifest, Protocol } from '../wasm/manifest.ts';
+import type { AttributeType, Manifest, Protocol } from '../wasm/manifest.ts';
+import { NO_SETTINGS, type Settings } from '../wasm/settings.ts';
+import { PairNames } from './pair-names.ts';
 import { type Redaction, redactionOf } from './redact.ts';
 import type { Attributes, SpanKind } from './span.ts';
 
 export interface AttributeField {
   readonly name: string;
-  readonly type: 'string' | 'int' | 'double' | 'boolean';
+  readonly type: AttributeType;
   /** False for attributes that are only reported when asked for, and for trace context. */
   readonly reported: boolean;
   /** What has to be done to a string before anybody sees it. */
   readonly redaction: Redaction | undefined;
+  /** Of a pair: the attributes that it may become. */
+  readonly pairs: PairNames | undefined;
 }
 
 /** A span name template as alternating literal text and attribute names. */
@@ -45,18 +49,23 @@ export class ProtocolTable {
   readonly list: SpanProtocol[] = [];
 
   /** Adds a module's protocols; protocol p of the module is entry (returned index + p). */
-  add(manifest: Manifest, optIn: ReadonlySet<string>): number {
+  add(manifest: Manifest, optIn: ReadonlySet<string>, settings: Settings = NO_SETTINGS): number {
     const first = this.list.length;
-    for (const protocol of manifest.protocols) this.list.push(describe(manifest, protocol, optIn));
+    for (const protocol of manifest.protocols) this.list.push(describe(manifest, protocol, optIn, settings));
     return first;
   }
 }
 
-function describe(manifest: Manifest, protocol: Protocol, optIn: ReadonlySet<string>): SpanProtocol {
+function describe(
+  manifest: Manifest,
+  protocol: Protocol,
+  optIn: ReadonlySet<string>,
+  settings: Settings,
+): SpanProtocol {
   const attributes: (AttributeField | undefined)[] = [];
   let traceparentId = 0;
   let tracestateId = 0;
-  for (const { id, name, type, role, redaction, optIn: hidden } of manifest.attributes) {
+  for (const { id, name, type, role, redaction, keys, optIn: hidden } of manifest.attributes) {
     if (role === 'traceparent') traceparentId = id;
     if (role === 'tracestate') tracestateId = id;
     attributes[id] = {
@@ -64,6 +73,7 @@ function describe(manifest: Manifest, protocol: Protocol, optIn: ReadonlySet<str
       type,
       reported: role === undefined && (hidden !== true || optIn.has(name)),
       redaction: redactionOf(redaction, protocol),
+      pairs: keys === undefined ? undefined : new PairNames(name, keys, settings),
     };
   }
   return {

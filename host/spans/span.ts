@@ -5,7 +5,7 @@
 
 export type SpanKind = 'server' | 'client' | 'producer' | 'consumer' | 'internal';
 export type SpanStatus = 'unset' | 'ok' | 'error';
-export type AttributeValue = string | number | boolean;
+export type AttributeValue = string | number | boolean | string[];
 export type Attributes = Record<string, AttributeValue>;
 
 /** What all spans of one process share; the same object for every span of the process. May gain attributes later. */

@@ -19,7 +19,7 @@ export interface ParserModule {
 export function admitModule(bytes: Uint8Array<ArrayBuffer>): ParserModule {
   checkCost(bytes);
   const manifest = readManifest(bytes);
-  checkSignatures(bytes);
+  checkSignatures(bytes, manifest.settings.length > 0);
   const metered = meterModule(bytes, manifest.limits);
   return { manifest, module: new WebAssembly.Module(metered), digest: digestOf(bytes) };
 }

@@ -8,6 +8,7 @@ import { INPUT_BYTES } from './arena.ts';
 import { allowance, kibOf, OTHER_CALL_KIB } from './fuel.ts';
 import { GuestMemory } from './memory.ts';
 import { FUEL_EXPORT } from './rewrite/meter.ts';
+import { NO_SETTINGS, type Settings, settingsText } from './settings.ts';
 
 /** The output arena is as large as the manifest asks, within this. */
 const OUTPUT_BYTES_MAX = 1024 * 1024;
@@ -22,6 +23,8 @@ interface Exports {
   run(first: number, end: number): number;
   close(slot: number): void;
   migrate?(slot: number, fromStateVersion: number): number;
+  /** There when the manifest names settings. */
+  configure?(length: number): number;
 }
 
 export type FailureKind = 'trap' | 'fuel' | 'output';
@@ -38,8 +41,8 @@ export class Guest {
   readonly #name: string;
   readonly #fuelPerKiB: number;
 
-  /** Throws when the module cannot start: layout() failed or makes no sense, or there is no memory. */
-  constructor({ module, manifest }: ParserModule) {
+  /** Throws when the module cannot start: layout() failed or makes no sense, configure() says no, there is no memory. */
+  constructor({ module, manifest }: ParserModule, settings: Settings = NO_SETTINGS) {
     this.#name = manifest.name;
     this.#fuelPerKiB = manifest.limits.fuelPerKiB;
     this.outputBytes = Math.min(manifest.limits.outputPerCall, OUTPUT_BYTES_MAX) & ~7;
@@ -52,6 +55,7 @@ export class Guest {
     this.output = this.#word(abi.LAYOUT_OUTPUT);
     this.slots = this.#word(abi.LAYOUT_SLOTS);
     this.#checkLayout();
+    if (manifest.settings.length > 0) this.#configure(settingsText(settings, manifest.settings));
   }
 
   get outputLength(): number {
@@ -96,23 +100,37 @@ export class Guest {
   }
 
   #askLayout(): number {
-    this.refuelShortCall();
-    let at = 0;
-    try {
+    const at = this.#starting(() => {
       const spoken = this.exports.abi_version();
       if (spoken >>> 16 !== abi.ABI_MAJOR) this.#refuse(`abi_version() says ${spoken >>> 16}.${spoken & 0xffff}`);
-      at = this.exports.layout(INPUT_BYTES, this.outputBytes) >>> 0;
+      return this.exports.layout(INPUT_BYTES, this.outputBytes) >>> 0;
+    });
+    if (at === 0) this.#refuse('layout() found no memory: raise limits.memoryPages');
+    if (at % 8 !== 0 || at + abi.LAYOUT_SIZE > this.exports.memory.buffer.byteLength) {
+      this.#refuse('layout() points outside of the memory');
+    }
+    return at;
+  }
+
+  #configure(text: Uint8Array): void {
+    if (text.length > INPUT_BYTES) this.#refuse('the settings do not fit the input arena');
+    this.memory.u8.set(text, this.input);
+    const answer = this.#starting(() => this.exports.configure!(text.length));
+    if (this.memory.isStale) this.#refuse('configure() grew the memory');
+    if (answer !== 1) this.#refuse(`configure() returned ${answer}: it cannot take the settings`);
+  }
+
+  /** A call before anything depends on the module: whatever goes wrong, it cannot start. */
+  #starting(call: () => number): number {
+    this.refuelShortCall();
+    try {
+      return call();
     } catch (error) {
       if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
         this.#refuse(this.explain(error).reason);
       }
       throw error;
     }
-    if (at === 0) this.#refuse('layout() found no memory: raise limits.memoryPages');
-    if (at % 8 !== 0 || at + abi.LAYOUT_SIZE > this.exports.memory.buffer.byteLength) {
-      this.#refuse('layout() points outside of the memory');
-    }
-    return at;
   }
 
   #checkLayout(): void {

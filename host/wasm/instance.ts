@@ -13,6 +13,7 @@ import type { Failure, OutputConsumer } from './consumer.ts';
 import { Guest } from './guest.ts';
 import type { Manifest } from './manifest.ts';
 import { OutputCheck } from './output.ts';
+import { NO_SETTINGS, type Settings } from './settings.ts';
 import { SlotAllocator } from './slots.ts';
 
 /** Runs that end in the chunk they began with: a GROW for each class, and one more for so many bytes of the chunk. */
@@ -36,6 +37,7 @@ export class ParserInstance {
   runs = 0;
   messages = 0;
   readonly #check: OutputCheck;
+  readonly #settings: Settings;
   /** Connection, type and value of each GROW, SHRINK and UPGRADE of a run: done after it, its other records name the slot. */
   readonly #changes: number[] = [];
   /** Records that the flush may still put out. */
@@ -46,11 +48,12 @@ export class ParserInstance {
   #flushing = false;
   #migrates = true;
 
-  constructor(parser: ParserModule, index: number) {
+  constructor(parser: ParserModule, index: number, settings: Settings = NO_SETTINGS) {
     this.parser = parser;
     this.manifest = parser.manifest;
     this.index = index;
-    this.#check = new OutputCheck(this.manifest);
+    this.#settings = settings;
+    this.#check = new OutputCheck(this.manifest, settings);
     this.#start();
   }
 
@@ -203,7 +206,7 @@ export class ParserInstance {
   }
 
   #start(): void {
-    this.#guest = new Guest(this.parser);
+    this.#guest = new Guest(this.parser, this.#settings);
     this.#arena = new InputArena(this.#guest.memory, this.#guest.input);
     this.#slots = new SlotAllocator(this.#guest.slots, this.manifest.slots, this.#guest.memory);
     this.#changes.length = 0;

@@ -34,7 +34,7 @@ const version = z
   .string()
   .max(64)
   .refine((text) => valid(text) === text, 'must be a semantic version such as 1.0.0');
-const attributeType = z.enum(['string', 'int', 'double', 'boolean']);
+const attributeType = z.enum(['string', 'int', 'double', 'boolean', 'pair']);
 const status = z.int().min(1).max(0xffff_ffff);
 /** From this status on, or each of these, is an error. */
 const errorRule = z.union([status, z.array(status).min(1).max(64)]);
@@ -50,6 +50,8 @@ const attributeDefinition = z.strictObject({
   redaction: z.enum(['query', 'sql', 'auth', 'header']).optional(),
   /** Reported only where the configuration asks for it. */
   optIn: z.boolean().optional(),
+  /** Of a pair: the setting that says which keys there may be. */
+  keys: attributeName.optional(),
   /** Name of the constant in the generated attributes.ts, where the upper-snaked name will not do. */
   const: z
     .string()
@@ -108,6 +110,8 @@ const manifest = z.strictObject({
     outputPerCall: z.int().min(MESSAGE_MAX).max(OUTPUT_MAX_BYTES),
   }),
   attributes: z.array(attributeDefinition).max(1024),
+  /** Settings that `configure` is told, of those the host has. */
+  settings: z.array(attributeName).max(16).default([]),
 });
 
 export type Manifest = z.infer<typeof manifest>;
@@ -133,7 +137,11 @@ const EXPORTS: Readonly<Record<string, WebAssembly.ExternalKind>> = {
 export function readManifest(source: Uint8Array<ArrayBuffer> | WebAssembly.Module): Manifest {
   const module = source instanceof WebAssembly.Module ? source : compile(source);
   checkImportsAndExports(module);
-  return parseManifest(manifestText(module));
+  const read = parseManifest(manifestText(module));
+  if (read.settings.length > 0 && !hasFunction(module, 'configure')) {
+    throw new RefusedError('names settings, and lacks the export "configure" (function)');
+  }
+  return read;
 }
 
 /** Checks manifest text as it stands in manifest.json or in the custom section. */
@@ -168,6 +176,10 @@ function checkImportsAndExports(module: WebAssembly.Module): void {
   if (found.has('migrate') && found.get('migrate') !== 'function') {
     throw new RefusedError(`export "migrate" is a ${found.get('migrate')}, must be a function`);
   }
+}
+
+function hasFunction(module: WebAssembly.Module, wanted: string): boolean {
+  return WebAssembly.Module.exports(module).some(({ name, kind }) => name === wanted && kind === 'function');
 }
 
 function manifestText(module: WebAssembly.Module): string {
@@ -206,6 +218,7 @@ function checkMeaning(manifest: Manifest): void {
   if (abi.major !== ABI_MAJOR) {
     throw new RefusedError(`speaks ABI ${abi.major}.${abi.minor}, this host speaks ${ABI_MAJOR}.x`);
   }
+  checkSettings(manifest);
   requireUnique(
     'attribute id',
     attributes.map(({ id }) => id),
@@ -229,6 +242,20 @@ function checkMeaning(manifest: Manifest): void {
   if (odd) throw new RefusedError(`attribute ${odd.name}: only a string can be redacted or carry trace context`);
 }
 
+/** Both came with version 1.1. */
+function checkSettings({ abi, attributes, settings }: Manifest): void {
+  requireUnique('setting', settings);
+  for (const { name, type, keys } of attributes) {
+    if ((type === 'pair') !== (keys !== undefined)) {
+      throw new RefusedError(`attribute ${name}: a pair has keys, and nothing else has`);
+    }
+    if (keys !== undefined && !settings.includes(keys)) {
+      throw new RefusedError(`attribute ${name}: its keys are those of "${keys}", which is none of the settings`);
+    }
+  }
+  if (settings.length > 0 && abi.minor < 1) throw new RefusedError('settings need ABI 1.1');
+}
+
 function requireUnique(what: string, values: readonly (string | number)[]): void {
   const twice = values.find((value, index) => values.indexOf(value) !== index);
   if (twice !== undefined) throw new RefusedError(`${what} ${twice} is defined twice`);
@@ -236,7 +263,8 @@ function requireUnique(what: string, values: readonly (string | number)[]): void
 
 function checkSpanName(protocol: Protocol, attributes: AttributeDefinition[]): void {
   const { name, constants, status } = protocol;
-  const known = new Set([...attributes.map((attribute) => attribute.name), ...Object.keys(constants)]);
+  const single = attributes.filter(({ type }) => type !== 'pair').map((attribute) => attribute.name);
+  const known = new Set([...single, ...Object.keys(constants)]);
   if (status) known.add(status.attribute);
   for (const key of ['spanName', 'spanNameFallback'] as const) {
     const template = protocol[key];

@@ -10,6 +10,7 @@ import type { ParserModule } from './admit.ts';
 import { FailurePolicy } from './failures.ts';
 import { ParserInstance } from './instance.ts';
 import type { Manifest } from './manifest.ts';
+import type { Settings } from './settings.ts';
 
 /** Old versions with connections of their own; the oldest loses them when there are more. */
 const DRAINING_MAX = 8;
@@ -55,10 +56,12 @@ export class ShardModules {
   readonly #loaded: (LoadedModule | undefined)[] = [];
   readonly #protocols: ProtocolTable;
   readonly #optIn: ReadonlySet<string>;
+  readonly #settings: Settings;
 
-  constructor(protocols: ProtocolTable, optIn: ReadonlySet<string>) {
+  constructor(protocols: ProtocolTable, optIn: ReadonlySet<string>, settings: Settings) {
     this.#protocols = protocols;
     this.#optIn = optIn;
+    this.#settings = settings;
   }
 
   at(index: number): LoadedModule {
@@ -125,9 +128,9 @@ export class ShardModules {
 
   #start(parser: ParserModule): LoadedModule {
     const index = this.#freeIndex();
-    const instance = new ParserInstance(parser, index);
-    const prober = createProber(new ParserInstance(parser, index));
-    const firstProtocol = this.#protocols.add(parser.manifest, this.#optIn);
+    const instance = new ParserInstance(parser, index, this.#settings);
+    const prober = createProber(new ParserInstance(parser, index, this.#settings));
+    const firstProtocol = this.#protocols.add(parser.manifest, this.#optIn, this.#settings);
     const loaded = { parser, instance, prober, firstProtocol, failures: new FailurePolicy(), current: true };
     this.#loaded[index] = loaded;
     return loaded;
@@ -159,9 +162,9 @@ function takeOver(next: ParserInstance, old: ParserInstance): readonly number[] 
 function extendsTable(next: Manifest, old: Manifest): boolean {
   const attributes = new Map(next.attributes.map((one) => [one.id, one]));
   return (
-    old.attributes.every(({ id, name, type }) => {
+    old.attributes.every(({ id, name, type, keys }) => {
       const same = attributes.get(id);
-      return same !== undefined && same.name === name && same.type === type;
+      return same !== undefined && same.name === name && same.type === type && same.keys === keys;
     }) &&
     old.protocols.every(({ name, pairing }, index) => {
       const same = next.protocols[index];

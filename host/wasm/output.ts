@@ -4,24 +4,33 @@
  * whose length misfits their type, stay where they are and are left out when they are read; here they are counted.
  */
 import * as abi from '../../parsers/sdk/abi.ts';
+import { PairNames } from '../spans/pair-names.ts';
 import type { Manifest } from './manifest.ts';
+import { NO_SETTINGS, type Settings } from './settings.ts';
 
 /** What the length of an attribute's value must be, by id. */
 const UNKNOWN = 0;
 const STRING = 1;
 const EIGHT_BYTES = 2;
 const ONE_BYTE = 3;
-const KINDS = { string: STRING, int: EIGHT_BYTES, double: EIGHT_BYTES, boolean: ONE_BYTE } as const;
+/** Whatever its key is: which ones there may be is the configuration's to say. */
+const PAIR = 4;
+const KINDS = { string: STRING, int: EIGHT_BYTES, double: EIGHT_BYTES, boolean: ONE_BYTE, pair: PAIR } as const;
 
 export class OutputCheck {
   /** Attributes that have to be left out. */
   refused = 0;
   readonly #kinds: Uint8Array;
+  /** By attribute id. */
+  readonly #pairs = new Map<number, PairNames>();
   readonly #protocols: number;
 
-  constructor({ attributes, protocols }: Manifest) {
+  constructor({ attributes, protocols }: Manifest, settings: Settings = NO_SETTINGS) {
     this.#kinds = new Uint8Array(attributes.reduce((max, { id }) => Math.max(max, id), 0) + 1);
-    for (const { id, type } of attributes) this.#kinds[id] = KINDS[type];
+    for (const { id, name, type, keys } of attributes) {
+      this.#kinds[id] = KINDS[type];
+      if (keys !== undefined) this.#pairs.set(id, new PairNames(name, keys, settings));
+    }
     this.#kinds[abi.REFERENCE] = EIGHT_BYTES;
     this.#protocols = protocols.length;
   }
@@ -48,15 +57,25 @@ export class OutputCheck {
     if (count > abi.ATTRIBUTES_MAX || end - from > abi.MESSAGE_MAX) return false;
     const kinds = this.#kinds;
     let cursor = from;
+    let pairs = 0;
     for (let left = count; left > 0; left--) {
       if (cursor + abi.ATTRIBUTE_VALUE > end) return false;
       const head = u32[cursor >>> 2]!;
       const length = head >>> 16;
       const id = head & 0xffff;
       const kind = id < kinds.length ? kinds[id]! : UNKNOWN;
-      if (kind !== STRING && length !== (kind === EIGHT_BYTES ? 8 : kind === ONE_BYTE ? 1 : -1)) this.refused++;
       cursor += (abi.ATTRIBUTE_VALUE + length + 3) & ~3;
+      if (kind === STRING) continue;
+      if (kind === PAIR) {
+        if (++pairs > abi.PAIRS_MAX || cursor > end) return false;
+        this.#checkPair(id, u32, cursor - ((length + 3) & ~3), length);
+      } else if (length !== (kind === EIGHT_BYTES ? 8 : kind === ONE_BYTE ? 1 : -1)) this.refused++;
     }
     return cursor <= end;
+  }
+
+  #checkPair(id: number, u32: Uint32Array, at: number, length: number): void {
+    const bytes = new Uint8Array(u32.buffer, u32.byteOffset);
+    if (this.#pairs.get(id)?.find(bytes, at, length) === undefined) this.refused++;
   }
 }

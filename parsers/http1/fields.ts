@@ -6,20 +6,20 @@
  * but for control characters that no name holds.
  */
 
-import { isBlank } from '../sdk/bytes';
+import { findByte, isBlank, trimEnd } from '../sdk/bytes';
+import { Names } from '../sdk/names';
 
 /** Ids: also bit numbers of Head.seen. */
 export const OTHER: u32 = 0;
 export const HOST: u32 = 1;
 export const USER_AGENT: u32 = 2;
-export const CONTENT_TYPE: u32 = 3;
 export const CONTENT_LENGTH: u32 = 4;
 export const TRANSFER_ENCODING: u32 = 5;
 export const UPGRADE: u32 = 6;
 export const TRACEPARENT: u32 = 7;
 export const TRACESTATE: u32 = 8;
 
-/** Bytes that decide whether a line matters: the longest name and the byte behind it. */
+/** Bytes that decide whether a line matters to us: the longest name and the byte behind it. */
 export const NAME_DECIDES: usize = 18;
 
 const LOWER_4: u32 = 0x20202020;
@@ -28,7 +28,6 @@ const LOWER_8: u64 = 0x2020202020202020;
 const WORD_HOST: u32 = 0x74736f68; // host
 const WORD_CONTENT: u64 = 0x2d746e65746e6f63; // content-
 const WORD_LENGTH: u32 = 0x676e656c; // leng(th)
-const WORD_TYPE: u32 = 0x65707974; // type
 const WORD_TRANSFER: u64 = 0x726566736e617274; // transfer
 const WORD_ENCODING: u64 = 0x6e69646f636e652d; // -encodin(g)
 const WORD_TRACEPAR: u64 = 0x7261706563617274; // tracepar(ent)
@@ -44,7 +43,7 @@ export function fieldAt(line: usize, end: usize): u32 {
   if (length < 5) return OTHER;
   switch (load<u8>(line) | 0x20) {
     case 0x63:
-      return length > 12 ? contentField(line, length) : OTHER;
+      return length > 14 && isContentLength(line) ? CONTENT_LENGTH : OTHER;
     case 0x68:
       return word4(line) == WORD_HOST && closes(line + 4) ? HOST : OTHER;
     case 0x74:
@@ -53,6 +52,19 @@ export function fieldAt(line: usize, end: usize): u32 {
       return length > 7 ? userAgentOrUpgrade(line, length) : OTHER;
   }
   return OTHER;
+}
+
+/** Bytes that decide whether a line matters to anybody. */
+export function nameDecides(wanted: Names): usize {
+  return max<usize>(NAME_DECIDES, wanted.longest + 1);
+}
+
+/** The name, of those wanted, whose line starts at `line`; 0 when it is none. No more is looked at than decides. */
+export function wantedAt(wanted: Names, line: usize, end: usize): usize {
+  if (wanted.count == 0) return 0;
+  const limit = min(end, line + wanted.longest + 1);
+  const colon = findByte(line, limit, 0x3a);
+  return colon == limit ? 0 : wanted.find(line, trimEnd(line, colon) - line);
 }
 
 /** Where the value of a known field starts, behind its colon; 0 when there is no colon behind the name. */
@@ -73,8 +85,6 @@ function nameLength(field: u32): usize {
       return 4;
     case UPGRADE:
       return 7;
-    case CONTENT_TYPE:
-      return 12;
     case CONTENT_LENGTH:
       return 14;
     case TRANSFER_ENCODING:
@@ -85,12 +95,9 @@ function nameLength(field: u32): usize {
   return 10;
 }
 
-function contentField(line: usize, length: usize): u32 {
-  if (word8(line) != WORD_CONTENT) return OTHER;
-  const word = word4(line + 8);
-  if (word == WORD_TYPE && closes(line + 12)) return CONTENT_TYPE;
-  if (word != WORD_LENGTH || length <= 14) return OTHER;
-  return (load<u16>(line, 12) | 0x2020) == 0x6874 && closes(line + 14) ? CONTENT_LENGTH : OTHER;
+function isContentLength(line: usize): bool {
+  if (word8(line) != WORD_CONTENT || word4(line + 8) != WORD_LENGTH) return false;
+  return (load<u16>(line, 12) | 0x2020) == 0x6874 && closes(line + 14);
 }
 
 function traceOrTransfer(line: usize, length: usize): u32 {

@@ -9,7 +9,7 @@
 import { FROM_CLIENT, FROM_SERVER, MESSAGE_PARTIAL, UPGRADE, UPGRADE_TUNNEL } from '../sdk/abi';
 import { hint } from '../sdk/output';
 import { HEAD_BYTES, Head } from './head';
-import { isIdle, markSuspect } from './message';
+import { isIdle, isSpare, markSuspect } from './message';
 import { loseSide, lost, TOO_DEEP, TOO_LONG } from './resync';
 import {
   AFTER_CR,
@@ -35,12 +35,14 @@ export function keepHead(line: usize, end: usize): bool {
   const work = Work.current;
   const side = work.side;
   let partial = <u32>(end - line);
-  const idle = partial > 0 && isIdle(line, end);
+  const kept = HEAD_BYTES + work.message.size;
+  const tooMuch = kept + partial > work.capacity;
+  const idle =
+    partial > 0 && (isIdle(work.message, line, end) || (tooMuch && !work.canGrow && isSpare(work.message, line, end)));
   if (idle) {
     work.message.bytes += partial;
     partial = 0;
   }
-  const kept = HEAD_BYTES + work.message.size;
   if (kept + partial > work.capacity) return false;
   const afterCr = idle && load<u8>(end - 1) == CR;
   // The line may lie in the area itself, where the message goes: it moves first.
@@ -108,7 +110,9 @@ export function headRead(begin: usize): bool {
   const kind = isResponse ? connection.nextKind : ORDINARY;
   const next = head.framing(work.direction, work.message.status, kind);
   const unknown = isResponse && next != START && !connection.knowsNext;
-  if (!fits(next, unknown)) {
+  // What the client sent meanwhile is lost with this response, unless it switches: a hint, and nothing is open then.
+  const holding = isResponse && connection.direction(FROM_CLIENT).state == HOLDING;
+  if (!fits(next, unknown || holding)) {
     work.from = begin;
     return tooLong();
   }
@@ -127,10 +131,10 @@ function isInterim(status: u32): bool {
 }
 
 /** Whether the message can be kept, if its body does not end in this chunk. */
-function fits(next: u8, unknown: bool): bool {
+function fits(next: u8, mustKeep: bool): bool {
   const work = Work.current;
   if (next == START || next == IGNORING) return true;
-  if (next == BODY && !unknown && Head.current.contentLength <= work.available) return true;
+  if (next == BODY && !mustKeep && Head.current.contentLength <= work.available) return true;
   return HEAD_BYTES + work.message.size <= work.capacity;
 }
 
@@ -155,7 +159,9 @@ function settleSwitch(kind: u32, status: u32): void {
   const switches = status == SWITCHING_PROTOCOLS || (kind == CONNECT && status < 300);
   const client = connection.direction(FROM_CLIENT);
   if (!switches) {
-    if (client.state == HOLDING && kind != ORDINARY) loseSide(client);
+    if (client.state != HOLDING || kind == ORDINARY) return;
+    if (Work.current.open) keepMessage();
+    loseSide(client);
     return;
   }
   client.drop(IGNORING);

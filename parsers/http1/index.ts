@@ -6,6 +6,7 @@ import { identifyChunks } from './detect';
 import { consume } from './frame';
 import { Connection, SEARCHING } from './state';
 
+export { configure } from '../sdk/headers';
 export { abi_version, layout } from '../sdk/module';
 
 export function open(slot: u32, flags: u32): void {

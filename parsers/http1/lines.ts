@@ -6,11 +6,12 @@
 import { FROM_CLIENT, REQUEST, RESPONSE } from '../sdk/abi';
 import { FULL } from '../sdk/accumulate';
 import { findByte } from '../sdk/bytes';
+import { wantedFrom } from '../sdk/headers';
 import { Message } from '../sdk/output';
-import { NAME_DECIDES } from './fields';
+import { nameDecides } from './fields';
 import { headRead, keepHead, tooLong } from './finish';
 import { Head } from './head';
-import { headerLine, isIdle, requestLine, statusLine } from './message';
+import { headerLine, isIdle, isSpare, requestLine, statusLine } from './message';
 import { GARBAGE, LOOK, lost } from './resync';
 import { AFTER_CR, CONNECT, HOLDING, ORDINARY, SKIP_LINE, UPGRADING } from './state';
 import { mayStart } from './syntax';
@@ -105,7 +106,7 @@ export function readFields(): bool {
     const taken = side.takeLine(carried, work.capacity - side.kept, work.from, work.end);
     if (taken == FULL) return longLine(carried);
     work.from += taken;
-    if (!side.complete(carried)) return passIdleLine(carried) || true;
+    if (!side.complete(carried)) return passIdleLine(carried, false) || true;
   }
   Head.current.restore(work.area);
   work.reopen();
@@ -152,19 +153,21 @@ function readLines(from: usize, end: usize): usize {
 function longLine(carried: usize): bool {
   const work = Work.current;
   const side = work.side;
-  const taken = side.takeUpTo(<u32>NAME_DECIDES, carried, work.capacity - side.kept, work.from, work.end);
+  const decides = <u32>nameDecides(wantedFrom(work.direction));
+  const taken = side.takeUpTo(decides, carried, work.capacity - side.kept, work.from, work.end);
   if (taken == FULL) return tooLong();
   work.from += taken;
-  return passIdleLine(carried) || tooLong();
+  return passIdleLine(carried, !work.canGrow) || tooLong();
 }
 
-/** Drops a carried line of no interest; true if it is one. */
-function passIdleLine(carried: usize): bool {
+/** Drops a carried line of no interest; true if it is one. `spares`: or one that nothing depends on. */
+function passIdleLine(carried: usize, spares: bool): bool {
   const work = Work.current;
   const side = work.side;
   const head = Head.current;
   head.restore(work.area);
-  if (!isIdle(carried, carried + side.length)) return false;
+  const end = carried + side.length;
+  if (!isIdle(work.message, carried, end) && !(spares && isSpare(work.message, carried, end))) return false;
   head.keep(work.area);
   work.message.bytes += side.length;
   side.flags = <u8>(SKIP_LINE | (load<u8>(carried + side.length - 1) == CR ? AFTER_CR : 0));

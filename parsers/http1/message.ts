@@ -7,33 +7,35 @@
  */
 
 import { isKnownMethod, OTHER_METHOD, OTHER_METHOD_LENGTH } from '../http/methods';
-import { MESSAGE_SUSPECT, RESPONSE } from '../sdk/abi';
+import { FROM_CLIENT, FROM_SERVER, MESSAGE_PARTIAL, MESSAGE_SUSPECT, RESPONSE } from '../sdk/abi';
 import { findByte, isBlank, isDigit, skipBlank, trimEnd } from '../sdk/bytes';
+import { wantedFrom } from '../sdk/headers';
+import { Names, nameLength } from '../sdk/names';
 import { Message } from '../sdk/output';
 import {
   TRACEPARENT as ATTRIBUTE_TRACEPARENT,
   TRACESTATE as ATTRIBUTE_TRACESTATE,
-  HTTP_REQUEST_HEADER_CONTENT_TYPE,
+  HTTP_REQUEST_HEADER,
   HTTP_REQUEST_METHOD,
   HTTP_REQUEST_METHOD_ORIGINAL,
-  HTTP_RESPONSE_HEADER_CONTENT_TYPE,
+  HTTP_RESPONSE_HEADER,
   NETWORK_PROTOCOL_VERSION,
   USER_AGENT_ORIGINAL,
 } from './attributes';
 import {
   behindColon,
   CONTENT_LENGTH,
-  CONTENT_TYPE,
   fieldAt,
   HOST,
   isSpaced,
-  NAME_DECIDES,
+  nameDecides,
   OTHER,
   TRACEPARENT,
   TRACESTATE,
   TRANSFER_ENCODING,
   UPGRADE,
   USER_AGENT,
+  wantedAt,
 } from './fields';
 import { Head } from './head';
 import { isToken } from './methods';
@@ -42,6 +44,7 @@ import { authority, target } from './target';
 
 const CR: u8 = 0x0d;
 const SP: u8 = 0x20;
+const COLON: u8 = 0x3a;
 
 /** "HTTP/1." and " HTTP/1.": what a status line starts with, and what a request line ends with, but for a digit. */
 const STATUS_START: u64 = 0x2e312f50545448;
@@ -108,13 +111,30 @@ export function headerLine(message: Message, line: usize, lf: usize): void {
   const head = Head.current;
   const field = fieldAt(line, end);
   head.lastField = <u8>field;
+  const wanted = wantedOf(message);
+  if (wanted.count != 0) capture(message, wanted, line, end);
   if (field == OTHER) return;
   const colon = behindColon(line, end, field);
   if (colon == 0) return;
   if (isSpaced(line, field)) head.suspect();
   const from = skipBlank(colon, end);
-  if (message.type == RESPONSE) responseField(message, field, from, trimEnd(from, end));
+  if (message.type == RESPONSE) framingField(field, from, trimEnd(from, end));
   else requestField(message, field, from, trimEnd(from, end));
+}
+
+/** The fields that were asked for of messages like this one. */
+function wantedOf(message: Message): Names {
+  return wantedFrom(message.type == RESPONSE ? FROM_SERVER : FROM_CLIENT);
+}
+
+/** A field that was asked for becomes an attribute, each time that it comes. */
+function capture(message: Message, wanted: Names, line: usize, end: usize): void {
+  const name = wantedAt(wanted, line, end);
+  if (name == 0) return;
+  const id = message.type == RESPONSE ? HTTP_RESPONSE_HEADER : HTTP_REQUEST_HEADER;
+  const colon = findByte(line + nameLength(name), end, COLON);
+  const from = skipBlank(colon + 1, end);
+  message.pair(id, name, from, trimEnd(from, end) - from);
 }
 
 function requestField(message: Message, field: u32, from: usize, end: usize): void {
@@ -130,9 +150,6 @@ function requestField(message: Message, field: u32, from: usize, end: usize): vo
     case USER_AGENT:
       message.string(USER_AGENT_ORIGINAL, from, end - from);
       return;
-    case CONTENT_TYPE:
-      message.string(HTTP_REQUEST_HEADER_CONTENT_TYPE, from, end - from);
-      return;
     case TRACEPARENT:
       message.string(ATTRIBUTE_TRACEPARENT, from, end - from);
       return;
@@ -141,12 +158,6 @@ function requestField(message: Message, field: u32, from: usize, end: usize): vo
       return;
   }
   framingField(field, from, end);
-}
-
-function responseField(message: Message, field: u32, from: usize, end: usize): void {
-  const first = Head.current.first(field);
-  if (field != CONTENT_TYPE) framingField(field, from, end);
-  else if (first) message.string(HTTP_RESPONSE_HEADER_CONTENT_TYPE, from, end - from);
 }
 
 function framingField(field: u32, from: usize, end: usize): void {
@@ -167,15 +178,25 @@ function folded(line: usize, end: usize): void {
 }
 
 /** Whether the rest of a cut line can be passed over: what is there of it says that nothing of it is needed. */
-export function isIdle(line: usize, end: usize): bool {
+export function isIdle(message: Message, line: usize, end: usize): bool {
   if (isBlank(load<u8>(line))) {
     const field = Head.current.lastField;
     if (field == CONTENT_LENGTH || field == TRANSFER_ENCODING) return false;
     Head.current.suspect();
     return true;
   }
-  if (end - line < NAME_DECIDES || fieldAt(line, end) != OTHER) return false;
+  const wanted = wantedOf(message);
+  if (end - line < nameDecides(wanted) || fieldAt(line, end) != OTHER) return false;
+  if (wantedAt(wanted, line, end) != 0) return false;
   Head.current.lastField = <u8>OTHER;
+  return true;
+}
+
+/** Whether a cut line that no slot can hold may be passed over: it was asked for, and nothing depends on it. */
+export function isSpare(message: Message, line: usize, end: usize): bool {
+  if (wantedAt(wantedOf(message), line, end) == 0 || fieldAt(line, end) != OTHER) return false;
+  Head.current.lastField = <u8>OTHER;
+  message.flag(MESSAGE_PARTIAL);
   return true;
 }
 

@@ -74,7 +74,9 @@ function scoreOf(at: usize, from: usize, end: usize, isClient: bool, isFirst: bo
   if (from + pad > end) return IDENTIFY_MORE;
   const table = changetype<Table>(TABLE);
   table.open(0, false);
-  return readFields(table, from, end - pad) && has(isClient ? METHOD : STATUS) ? CLEAR : IDENTIFY_MORE;
+  return readFields(table, from, end - pad, isClient ? FROM_CLIENT : FROM_SERVER) && has(isClient ? METHOD : STATUS)
+    ? CLEAR
+    : IDENTIFY_MORE;
 }
 
 function isSettings(from: usize, end: usize): bool {

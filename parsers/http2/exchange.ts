@@ -4,19 +4,21 @@
  */
 
 import { EOF, FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
-import { copy, isText } from '../sdk/bytes';
+import { isText } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
+import { defineCaptured, hasCaptured, noCaptured } from '../sdk/headers';
 import { hasRoom } from '../sdk/output';
-import { CONTENT_TYPE, endOf, has, hasUnknown, isGrpc, lengthOf, METHOD, statusOf, valueAt } from './fields';
+import { HTTP_RESPONSE_HEADER, RPC_RESPONSE_METADATA } from './attributes';
+import { CONTENT_TYPE, endOf, has, hasUnknown, isGrpc, METHOD, statusOf, valueAt } from './fields';
 import { timeout } from './grpc';
 import { sayRequest, sayReset, sayResponse } from './message';
 import { CLIENT_LEFT, REFUSED_STREAM, SERVER_LEFT } from './names';
 import { Connection, Half, WAS_GRPC, WAS_HTTP } from './state';
 import {
-  CONTENT_TYPE_MAX,
-  CONTENT_TYPE_SHIFT,
+  HAS_HEADERS,
   HAS_REQUEST,
   HAS_RESPONSE,
+  HEADERS_CUT,
   IS_GRPC,
   IS_PRESUMED,
   IS_PUSHED,
@@ -93,10 +95,14 @@ export function serverBlock(c: Connection, half: Half, ends: bool, now: u64): vo
   const status = statusOf();
   if (status != 0 && status < FINAL && !ends) return;
   stream.responseBytes += half.blockBytes;
-  if ((stream.flags & HAS_RESPONSE) == 0 && !begins(half, stream, status, ends)) {
-    c.leave(stream);
-    return;
-  }
+  if ((stream.flags & HAS_RESPONSE) == 0) {
+    if (!begins(half, stream, status, ends)) {
+      c.leave(stream);
+      return;
+    }
+    if (!ends && hasCaptured()) keepHeaders(c, stream);
+    // Fields behind the body are metadata of a call, and no header of anything else.
+  } else if ((stream.flags & IS_GRPC) == 0) noCaptured();
   if (ends) endResponse(c, stream, now, true);
 }
 
@@ -118,15 +124,13 @@ function begins(half: Half, stream: Stream, status: u32, ends: bool): bool {
   }
   stream.status = <u16>status;
   if ((stream.flags & HAS_REQUEST) == 0 && isGrpc()) stream.flags |= IS_GRPC;
-  if ((stream.flags & IS_GRPC) == 0) keepContentType(stream);
   return true;
 }
 
-function keepContentType(stream: Stream): void {
-  const length = lengthOf(CONTENT_TYPE);
-  if (!has(CONTENT_TYPE) || length > CONTENT_TYPE_MAX) return;
-  copy(stream.contentType, valueAt(CONTENT_TYPE), length);
-  stream.flags = (stream.flags & 0xffffff) | (length << CONTENT_TYPE_SHIFT);
+/** The response is reported when it has ended: until then its header fields are a definition. */
+function keepHeaders(c: Connection, stream: Stream): void {
+  const id = (stream.flags & IS_GRPC) != 0 ? RPC_RESPONSE_METADATA : HTTP_RESPONSE_HEADER;
+  stream.flags |= defineCaptured(c.slot, stream.id, id) ? HAS_HEADERS : HAS_HEADERS | HEADERS_CUT;
 }
 
 export function endResponse(c: Connection, stream: Stream, now: u64, hasTrailers: bool): void {

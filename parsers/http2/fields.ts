@@ -17,6 +17,7 @@ import {
 } from '../hpack/decoder';
 import { Table } from '../hpack/table';
 import { copy, isDigit, isText, startsWith } from '../sdk/bytes';
+import { capture, noCaptured, wantedFrom } from '../sdk/headers';
 
 /** Numbers of what is kept; also bits of `seen`. */
 export const METHOD: u32 = 0;
@@ -46,13 +47,19 @@ let seen: u32 = 0;
 /** Some fields were unknown: what is not in `seen` may have been there. */
 export let hasUnknown: bool = false;
 
-/** Reads a whole block. False: it is none, and the table is void. */
-export function readFields(table: Table, from: usize, end: usize): bool {
+/** Reads a whole block of that side. False: it is none, and the table is void. */
+export function readFields(table: Table, from: usize, end: usize, direction: u32): bool {
   noFields(false);
   beginBlock(table, from, end);
+  const wanted = wantedFrom(direction);
+  const isWanting = wanted.count != 0;
   while (nextField() == FIELD) {
-    if ((fieldUnknown & 1) != 0) hasUnknown = true;
-    else keep(kindOf(fieldName, fieldName + fieldNameLength));
+    if ((fieldUnknown & 1) != 0) {
+      hasUnknown = true;
+      continue;
+    }
+    keep(kindOf(fieldName, fieldName + fieldNameLength));
+    if (isWanting) capture(wanted, fieldName, fieldNameLength, fieldValue, fieldValueLength);
   }
   if (block != BAD) return true;
   noFields(true);
@@ -63,6 +70,7 @@ export function readFields(table: Table, from: usize, end: usize): bool {
 export function noFields(areUnknown: bool): void {
   seen = 0;
   hasUnknown = areUnknown;
+  noCaptured();
 }
 
 export function has(kind: u32): bool {

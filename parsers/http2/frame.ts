@@ -250,7 +250,7 @@ function keepPart(c: Connection, half: Half, direction: u32, at: usize, length: 
 }
 
 function finishBlock(c: Connection, half: Half, direction: u32, at: usize, end: usize, now: u64): void {
-  const isGood = !half.isBroken && readFields(c.hpack(direction), at, end);
+  const isGood = !half.isBroken && readFields(c.hpack(direction), at, end, direction);
   if (!isGood) {
     c.forget(direction);
     noFields(true);

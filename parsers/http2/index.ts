@@ -4,6 +4,7 @@ import { beginOutput, endOutput, enter } from '../sdk/output';
 import { consume } from './frame';
 import { Connection } from './state';
 
+export { configure } from '../sdk/headers';
 export { abi_version, layout } from '../sdk/module';
 export { identify } from './detect';
 

@@ -8,32 +8,34 @@
 
 import { MESSAGE_ERROR, MESSAGE_PARTIAL, MESSAGE_PUSH, REQUEST, RESPONSE } from '../sdk/abi';
 import { hexValue } from '../sdk/bytes';
-import { Message } from '../sdk/output';
+import { sayCaptured } from '../sdk/headers';
+import { Message, undefine } from '../sdk/output';
 import { isTraceparent, TRACEPARENT_LENGTH } from '../sdk/traceparent';
 import {
   TRACEPARENT as ATTRIBUTE_TRACEPARENT,
   TRACESTATE as ATTRIBUTE_TRACESTATE,
   ERROR_TYPE,
   HTTP_REQUEST_BODY_SIZE,
-  HTTP_REQUEST_HEADER_CONTENT_TYPE,
+  HTTP_REQUEST_HEADER,
   HTTP_RESPONSE_BODY_SIZE,
-  HTTP_RESPONSE_HEADER_CONTENT_TYPE,
+  HTTP_RESPONSE_HEADER,
   RPC_GRPC_COMPRESSED,
   RPC_GRPC_KIND,
   RPC_METHOD,
   RPC_REQUEST_BODY_SIZE,
   RPC_REQUEST_MESSAGE_COUNT,
+  RPC_REQUEST_METADATA,
   RPC_REQUEST_METADATA_GRPC_ENCODING,
   RPC_REQUEST_METADATA_GRPC_TIMEOUT,
   RPC_RESPONSE_BODY_SIZE,
   RPC_RESPONSE_MESSAGE_COUNT,
+  RPC_RESPONSE_METADATA,
   RPC_RESPONSE_METADATA_GRPC_MESSAGE,
   RPC_RESPONSE_STATUS_CODE,
   URL_SCHEME,
   USER_AGENT_ORIGINAL,
 } from './attributes';
 import {
-  CONTENT_TYPE,
   endOf,
   GRPC_ENCODING,
   GRPC_MESSAGE,
@@ -52,8 +54,9 @@ import {
 import { codeOfHttp, codeOfReset, codeOfTrailers, NO_CODE } from './grpc';
 import { codeName, errorName, LOST_ERROR, sayText } from './names';
 import {
-  CONTENT_TYPE_SHIFT,
+  HAS_HEADERS,
   HAS_RESPONSE,
+  HEADERS_CUT,
   IS_COMPRESSED,
   IS_GRPC,
   IS_PRESUMED,
@@ -91,6 +94,7 @@ export function sayRequest(slot: u32, stream: Stream, first: u64, last: u64, byt
     message.string(ATTRIBUTE_TRACEPARENT, valueAt(TRACEPARENT), TRACEPARENT_LENGTH);
   }
   say(message, ATTRIBUTE_TRACESTATE, TRACESTATE);
+  sayCaptured(message, isGrpc ? RPC_REQUEST_METADATA : HTTP_REQUEST_HEADER);
   message.commit();
 }
 
@@ -98,7 +102,6 @@ function sayHttp(message: Message): void {
   sayMethod(message);
   sayPath(message);
   say(message, URL_SCHEME, SCHEME);
-  say(message, HTTP_REQUEST_HEADER_CONTENT_TYPE, CONTENT_TYPE);
 }
 
 /** `/package.Service/Method` */
@@ -124,7 +127,21 @@ export function sayResponse(slot: u32, stream: Stream, last: u64, hasTrailers: b
     else sayCodeOfHttp(message, stream);
     sayCallSizes(message, stream);
   } else saySizes(message, stream);
+  sayHeaders(message, stream, hasTrailers);
+  close(message, stream);
+}
+
+/** Header fields that were asked for: those that came with the beginning, and those of the block that was read last. */
+function sayHeaders(message: Message, stream: Stream, hasBlock: bool): void {
+  if ((stream.flags & HAS_HEADERS) != 0) message.reference(stream.id);
+  if ((stream.flags & HEADERS_CUT) != 0) message.flag(MESSAGE_PARTIAL);
+  if (!hasBlock) return;
+  sayCaptured(message, (stream.flags & IS_GRPC) != 0 ? RPC_RESPONSE_METADATA : HTTP_RESPONSE_HEADER);
+}
+
+function close(message: Message, stream: Stream): void {
   message.commit();
+  if ((stream.flags & HAS_HEADERS) != 0) undefine(message.slot, stream.id);
 }
 
 /** The stream was reset by either side, or refused. */
@@ -142,7 +159,8 @@ export function sayReset(slot: u32, stream: Stream, last: u64, error: u32, isCli
     sayText(message, ERROR_TYPE, errorName(error));
     saySizes(message, stream);
   }
-  message.commit();
+  sayHeaders(message, stream, false);
+  close(message, stream);
 }
 
 function open(slot: u32, stream: Stream, last: u64): Message {
@@ -169,8 +187,6 @@ function saySizes(message: Message, stream: Stream): void {
   if (isRequestCounted(stream) && stream.requestBody > 0) message.int(HTTP_REQUEST_BODY_SIZE, stream.requestBody);
   if ((flags & HAS_RESPONSE) == 0) return;
   if ((flags & RESPONSE_UNCOUNTED) == 0) message.int(HTTP_RESPONSE_BODY_SIZE, stream.responseBody);
-  const length = flags >> CONTENT_TYPE_SHIFT;
-  if (length > 0) message.string(HTTP_RESPONSE_HEADER_CONTENT_TYPE, stream.contentType, length);
 }
 
 function sayCallSizes(message: Message, stream: Stream): void {

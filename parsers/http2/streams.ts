@@ -27,20 +27,12 @@ export class Stream {
   /** How often the direction was lost before: what was counted in another epoch is not known. */
   requestEpoch: u16;
   responseEpoch: u16;
-  /** gRPC: when the call has to be done; 0 when it has no deadline. Of other streams the response's content type. */
+  /** gRPC: when the call has to be done; 0 when it has no deadline. */
   deadline: u64;
-  more: u64;
-  more2: u64;
-  more3: u64;
-
-  get contentType(): usize {
-    return changetype<usize>(this) + offsetof<Stream>('deadline');
-  }
 }
 
 export const STREAM_SIZE: u32 = 96;
 if (offsetof<Stream>() > STREAM_SIZE) ERROR('a stream outgrows its place');
-export const CONTENT_TYPE_MAX: u32 = 32;
 
 // Stream.flags
 export const IS_GRPC: u32 = 1;
@@ -60,8 +52,10 @@ export const REQUEST_MESSAGES_LOST: u32 = 512;
 export const RESPONSE_MESSAGES_LOST: u32 = 1024;
 /** gRPC: its content type is not known; other calls of the connection tell. */
 export const IS_PRESUMED: u32 = 2048;
-/** Upper 8 bits: length of the content type. */
-export const CONTENT_TYPE_SHIFT: u32 = 24;
+/** Header fields of the response that were asked for are kept by the host: a definition, its key is the stream's id. */
+export const HAS_HEADERS: u32 = 1 << 24;
+/** There were more. */
+export const HEADERS_CUT: u32 = 1 << 25;
 
 @unmanaged
 export class Streams {

@@ -180,6 +180,8 @@ export const ATTRIBUTE_LENGTH = 2;
 export const ATTRIBUTE_VALUE = 4;
 /** Attribute id: the 8-byte value is the key of a DEFINE; its attributes belong to this message, too. */
 export const REFERENCE = 0;
+/** Value of a pair (v1.1): u16 length of the key at 0, the key from here on, behind it the value. */
+export const PAIR_KEY = 2;
 
 // ── UPGRADE numbers ───────────────────────────────────────────────────────────────────────────────────────────────
 export const UPGRADE_TUNNEL = 1;
@@ -194,5 +196,7 @@ export const MESSAGE_MAX = 8192;
 export const STRING_MAX = 2048;
 /** Attributes of one message or definition, references included. */
 export const ATTRIBUTES_MAX = 256;
+/** Pairs of one message or definition. */
+export const PAIRS_MAX = 64;
 /** Attribute bytes of all definitions of one connection; the oldest go first. */
 export const DEFINITIONS_MAX = 65536;

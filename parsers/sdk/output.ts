@@ -39,6 +39,8 @@ import {
   OUT_SLOT,
   OUT_TYPE,
   OUT_VALUE,
+  PAIR_KEY,
+  PAIRS_MAX,
   REFERENCE,
   SKIP,
   STRING_MAX,
@@ -47,11 +49,15 @@ import {
 import { copy } from './bytes';
 import { Chunk } from './chunk';
 import { outputArena, outputLimit, setCurrent, setOutputLength } from './module';
+import { nameLength, nameText } from './names';
 
 /** Hints that may accompany one message; SKIP and UNDEFINE count as two. */
 const HINTS = 4;
 /** Longest message this SDK writes: what the host grants, less the hints. */
 export const MESSAGE_LIMIT = MESSAGE_MAX - HINTS * OUT_SHORT;
+
+/** Pairs end before this: what else a message says keeps room for a string and trace context. */
+const PAIRS_LIMIT = MESSAGE_LIMIT - STRING_MAX - 512;
 
 let cursor: usize = 0;
 /** Where the next attribute of the open message goes. */
@@ -106,6 +112,24 @@ function clear(at: usize): void {
   for (let i: usize = 0; i < <usize>MESSAGE_SIZE; i += 8) store<u64>(at + i, 0);
 }
 
+/** What a pair takes up. */
+function pairSize(name: usize, length: usize): usize {
+  return (<usize>ATTRIBUTE_VALUE + PAIR_KEY + nameLength(name) + length + 3) & ~3;
+}
+
+/** Writes a pair that fits. */
+function putPair(id: u32, name: usize, from: usize, length: usize): void {
+  const size = pairSize(name, length);
+  const keyLength = nameLength(name);
+  store<u32>(tail + size - 4, 0);
+  store<u16>(tail, <u16>id, ATTRIBUTE_ID);
+  store<u16>(tail, <u16>(keyLength + length + PAIR_KEY), ATTRIBUTE_LENGTH);
+  store<u16>(tail, <u16>keyLength, ATTRIBUTE_VALUE);
+  copy(tail + ATTRIBUTE_VALUE + PAIR_KEY, nameText(name), keyLength);
+  copy(tail + ATTRIBUTE_VALUE + PAIR_KEY + keyLength, from, length);
+  tail += size;
+}
+
 @unmanaged
 export class Message {
   length: u32;
@@ -120,7 +144,8 @@ export class Message {
   bodyBytes: u64;
   attributes: u16;
   protocol: u8;
-  reserved: u8;
+  /** Reserved in the record; here, until `commit`, pairs so far. */
+  private pairs: u8;
   reserved2: u32;
 
   /** Starts a message at the end of the output; nothing is written for good before `commit`. */
@@ -161,6 +186,7 @@ export class Message {
 
   commit(): void {
     const length = (this.size + 7) & ~7;
+    this.pairs = 0;
     store<u32>(tail, 0);
     this.length = length;
     cursor += length;
@@ -178,6 +204,21 @@ export class Message {
     this.put(id, length);
     copy(tail + ATTRIBUTE_VALUE, from, length);
     tail += size;
+  }
+
+  /** One element of an attribute whose name ends with a name of the configuration (`Names.find`). */
+  pair(id: u32, name: usize, from: usize, length: usize): void {
+    if (length > <usize>STRING_MAX) {
+      length = <usize>STRING_MAX;
+      this.flag(MESSAGE_PARTIAL);
+    }
+    const size = pairSize(name, length);
+    if (this.pairs == <u8>PAIRS_MAX || <usize>this.size + size > <usize>PAIRS_LIMIT || !this.claim(size)) {
+      this.flag(MESSAGE_PARTIAL);
+      return;
+    }
+    this.pairs++;
+    putPair(id, name, from, length);
   }
 
   int(id: u32, value: i64): void {
@@ -257,6 +298,13 @@ export class Definition {
     store<u16>(tail, <u16>length, ATTRIBUTE_LENGTH);
     copy(tail + ATTRIBUTE_VALUE, from, length);
     tail += size;
+  }
+
+  /** As in a message, of at most STRING_MAX and at most PAIRS_MAX times; false when it was left out. */
+  pair(id: u32, name: usize, from: usize, length: usize): bool {
+    if (!this.claim(pairSize(name, length))) return false;
+    putPair(id, name, from, length);
+    return true;
   }
 
   int(id: u32, value: i64): void {

@@ -1,7 +1,7 @@
 /** The worked protocol, in AssemblyScript and in C: golden cases whole and in pieces, and every property. */
 import { describe, expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
-import { openFlags } from '../../host/modules/trial/cases.ts';
+import { openFlags, under } from '../../host/modules/trial/cases.ts';
 import { Harness, parse } from '../../host/modules/trial/harness.ts';
 import { PROPERTIES } from '../../host/modules/trial/properties.ts';
 import { checkCase } from '../../host/modules/trial/replay.ts';
@@ -22,10 +22,10 @@ test('there is something to hold them against', () => {
 
 describe.each([ask, inC])('$name', (parser) => {
   test.each(parser.cases.map((one) => ({ title: one.title, one })))('$title', ({ one }) => {
-    expect(checkCase(new Harness(parser), one)).toBeUndefined();
-    const whole = parse(parser, one.steps, openFlags(one));
+    expect(checkCase(new Harness(under(parser, one)), one)).toBeUndefined();
+    const whole = parse(under(parser, one), one.steps, openFlags(one));
     for (const length of PIECES) {
-      const pieces = parse(parser, splitEvery(one.steps, length), openFlags(one));
+      const pieces = parse(under(parser, one), splitEvery(one.steps, length), openFlags(one));
       expect(pieces, `in pieces of ${length}`).toEqual(whole);
     }
   });

@@ -13,8 +13,12 @@ message ScopeSpans { Scope scope = 1; repeated Span spans = 2; string schema_url
 message Scope { string name = 1; string version = 2; repeated KeyValue attributes = 3; }
 message KeyValue { string key = 1; AnyValue value = 2; }
 message AnyValue {
-  oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4; }
+  oneof value {
+    string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4;
+    ArrayValue array_value = 5;
+  }
 }
+message ArrayValue { repeated AnyValue values = 1; }
 message Span {
   bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; bytes parent_span_id = 4; string name = 5;
   int32 kind = 6; fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9;
@@ -29,7 +33,13 @@ const types = protobuf.parse(DEFINITIONS).root;
 const Request = types.lookupType('Request');
 const Response = types.lookupType('Response');
 
-type Value = { stringValue?: string; boolValue?: boolean; intValue?: string | number; doubleValue?: number };
+interface Value {
+  stringValue?: string;
+  boolValue?: boolean;
+  intValue?: string | number;
+  doubleValue?: number;
+  arrayValue?: { values?: Value[] };
+}
 type KeyValues = { key: string; value: Value }[];
 
 export interface WireSpan {
@@ -94,10 +104,12 @@ function flatten(request: WireRequest, hex: (id: string) => string): Received[] 
 }
 
 function typed(attributes: KeyValues): Record<string, string> {
-  return Object.fromEntries(
-    attributes.map(({ key, value }) => {
-      const [type, content] = Object.entries(value)[0] ?? ['none', ''];
-      return [key, `${type.replace('Value', '')}:${content}`];
-    }),
-  );
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, typedValue(value)]));
+}
+
+/** Elements of an array one after the other, with commas. */
+function typedValue(value: Value): string {
+  const [type, content] = Object.entries(value)[0] ?? ['none', ''];
+  if (type !== 'arrayValue') return `${type.replace('Value', '')}:${content}`;
+  return `array:${(value.arrayValue!.values ?? []).map(typedValue).join()}`;
 }

@@ -84,6 +84,8 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
       no: false,
       beyond: 2 ** 64,
       infinite: Number.POSITIVE_INFINITY,
+      list: ['one', '', 'deux'],
+      none: [],
     };
     const name = '数据库 🧀';
     const resource = { attributes: { ...NGINX.attributes, 'service.name': 'сервис' } };
@@ -103,6 +105,8 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
       no: 'bool:false',
       beyond: 'string:18446744073709552000',
       infinite: 'string:Infinity',
+      list: 'array:string:one,string:,string:deux',
+      none: 'array:',
     });
   });
 

@@ -11,6 +11,8 @@ import { messageMemory } from './message-memory.ts';
 const MANIFEST = parseManifest(
   JSON.stringify({
     ...LINE_MANIFEST,
+    abi: { major: 1, minor: 1 },
+    settings: ['a.keys'],
     protocols: [
       { ...LINE_MANIFEST.protocols[0], spanName: '{a.string} to {a.int}', spanNameFallback: 'only {a.string}' },
     ],
@@ -20,15 +22,19 @@ const MANIFEST = parseManifest(
       { id: 3, name: 'a.double', type: 'double' },
       { id: 4, name: 'a.boolean', type: 'boolean' },
       { id: 5, name: 'a.hidden', type: 'string', optIn: true },
+      { id: 6, name: 'a.header', type: 'pair', keys: 'a.keys' },
+      { id: 7, name: 'a.header.known', type: 'string' },
       { id: 60, name: 'tracestate', type: 'string', role: 'tracestate' },
       { id: 61, name: 'traceparent', type: 'string', role: 'traceparent' },
     ],
   }),
 );
 
+const SETTINGS = new Map([['a.keys', ['X-Id', 'cookie', 'x-api-key', 'known']]]);
+
 function protocolFor(optIn: string[] = []) {
   const table = new ProtocolTable();
-  return table.list[table.add(MANIFEST, new Set(optIn))]!;
+  return table.list[table.add(MANIFEST, new Set(optIn), SETTINGS)]!;
 }
 
 function decode(list: { id: number; value: Uint8Array | string }[], optIn: string[] = []) {
@@ -36,6 +42,10 @@ function decode(list: { id: number; value: Uint8Array | string }[], optIn: strin
   const words = messageMemory({ attributes: list }).subarray(16);
   const traceState = decodeAttributes(into, protocolFor(optIn), words, 0, list.length);
   return { into, traceState };
+}
+
+function pair(key: string, value: string | Uint8Array, keyLength = key.length): Uint8Array {
+  return Buffer.concat([Uint8Array.of(keyLength & 0xff, keyLength >>> 8), Buffer.from(key), Buffer.from(value)]);
 }
 
 function int(value: bigint): Uint8Array {
@@ -84,6 +94,45 @@ describe('decodeAttributes', () => {
       { id: 1, value: 'after' },
     ]);
     expect(into).toEqual({ 'a.string': 'after' });
+  });
+
+  test('pairs of a key are elements of one array, by the name that was asked for', () => {
+    const list = [pair('x-id', 'one'), pair('X-ID', ''), pair('x-id', new Uint8Array([0x61, 0xff]))];
+    expect(decode(list.map((value) => ({ id: 6, value }))).into).toEqual({ 'a.header.x-id': ['one', '', 'a\ufffd'] });
+  });
+
+  test.each([
+    ['of a key that nobody asked for', pair('x-ids', 'v')],
+    ['of a key that begins like one', pair('x-i', 'v')],
+    ['of no key', pair('', 'x-id')],
+    ['of a key longer than the value', pair('x-id', 'v', 6)],
+    ['of a key of 65,535 bytes', pair('x-id', 'v', 0xffff)],
+    ['of a single byte', new Uint8Array([1])],
+    ['of nothing', new Uint8Array(0)],
+  ])('a pair %s is left out', (_, value) => {
+    const { into } = decode([
+      { id: 6, value },
+      { id: 1, value: 'after' },
+    ]);
+    expect(into).toEqual({ 'a.string': 'after' });
+  });
+
+  test('values of fields that hold secrets are never shown', () => {
+    const { into } = decode(['cookie', 'X-Api-Key'].map((key) => ({ id: 6, value: pair(key, 'abc') })));
+    expect(into).toEqual({ 'a.header.cookie': ['REDACTED'], 'a.header.x-api-key': ['REDACTED'] });
+  });
+
+  test('a pair does not replace what the module says in an attribute of that name', () => {
+    const { into } = decode([
+      { id: 7, value: 'decoded' },
+      { id: 6, value: pair('known', 'raw') },
+    ]);
+    expect(into).toEqual({ 'a.header.known': 'decoded' });
+  });
+
+  test('the value of a pair is cut at 2048 bytes', () => {
+    const { into } = decode([{ id: 6, value: pair('x-id', 'x'.repeat(3000)) }]);
+    expect((into['a.header.x-id'] as string[])[0]).toHaveLength(2048);
   });
 
   test('strings are cut at 2048 bytes', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { readConfig, UsageError } from '../../host/config.ts';
+import { readConfig, settingsOf, UsageError } from '../../host/config.ts';
 import { includesPort, parsePorts } from '../../host/discovery/ports.ts';
+
+const many = (count: number) => Array.from({ length: count }, (_, i) => `x-${i}`).join();
 
 describe('ports', () => {
   test.each([
@@ -55,6 +57,8 @@ describe('configuration', () => {
       moduleDigests: new Set(),
       moduleMinimum: new Map(),
       attributes: [],
+      captureRequestHeaders: [],
+      captureResponseHeaders: [],
       shutdownTimeout: 10_000,
       logLevel: 'info',
       logFormat: 'text',
@@ -74,6 +78,9 @@ describe('configuration', () => {
     ['BEYLA_LOG_LEVEL', 'WARN', { logLevel: 'warn' }],
     ['OTEL_SERVICE_NAME', 'shop', { serviceName: 'shop' }],
     ['SPANWIRE_RING', '64MiB', { ring: 64 * 1024 * 1024 }],
+    ['SPANWIRE_CAPTURE_REQUEST_HEADERS', 'X-Id, accept,x-id', { captureRequestHeaders: ['x-id', 'accept'] }],
+    ['OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS', 'X-Id', { captureRequestHeaders: ['x-id'] }],
+    ['OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS', 'server', { captureResponseHeaders: ['server'] }],
     ['SPANWIRE_PAYLOAD', '16K', { payload: 16_384 }],
   ])('%s=%s', (name, value, expected) => {
     expect(readConfig({}, { [name]: value })).toMatchObject(expected);
@@ -86,7 +93,27 @@ describe('configuration', () => {
     expect(readConfig({}, { ...environment, SPANWIRE_OPEN_PORT: '' }).openPort).toEqual([[2, 2]]);
   });
 
+  test('OpenTelemetry’s lists of servers and of clients are one; Spanwire’s own wins over both', () => {
+    const environment = {
+      OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS: 'a,b',
+      OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS: 'B,c',
+    };
+    expect(readConfig({}, environment).captureResponseHeaders).toEqual(['a', 'b', 'c']);
+    const own = { ...environment, SPANWIRE_CAPTURE_RESPONSE_HEADERS: 'd' };
+    expect(readConfig({}, own).captureResponseHeaders).toEqual(['d']);
+    expect(settingsOf(readConfig({}, own))).toEqual(
+      new Map([
+        ['http.request.header', []],
+        ['http.response.header', ['d']],
+      ]),
+    );
+  });
+
   test.each([
+    [{ captureRequestHeaders: 'x id' }, {}, '--capture-request-headers: must be names of header fields'],
+    [{ captureRequestHeaders: ':path' }, {}, '--capture-request-headers: must be names of header fields'],
+    [{ captureRequestHeaders: 'x'.repeat(64) }, {}, '--capture-request-headers: must be names of header fields'],
+    [{ captureResponseHeaders: many(33) }, {}, '--capture-response-headers: names more than 32 headers'],
     [{ openPort: 'x' }, {}, '--open-port: "x" is not a port'],
     [{ openPort: '' }, {}, '--open-port: "" names no port'],
     [{ exe: ' , ' }, {}, '--exe: names no executable'],

@@ -11,7 +11,7 @@ import { appendCustomSection } from '../../host/wasm/sections.ts';
 import { createRig } from '../host/rig.ts';
 import { Conversation } from '../host/scripted-source.ts';
 import { assemble, EVERYTHING } from '../host/wat.ts';
-import { HOSTILE_MANIFEST, hostile, hostileBytes, hostileText, type Parts, SPIN } from './modules.ts';
+import { HOSTILE_MANIFEST, hostile, hostileBytes, hostileText, type Parts, SETTINGS, SPIN, TOLD } from './modules.ts';
 import { besiege, shipped } from './siege.ts';
 
 function refusal(bytes: Uint8Array<ArrayBuffer>): string {
@@ -70,6 +70,14 @@ describe('refused for its code', () => {
     expect(refusal(withManifest(assemble(text), JSON.stringify(HOSTILE_MANIFEST)))).toContain(
       `lacks the export "${name}"`,
     );
+  });
+
+  test('a configure that takes something else, but not where no settings are named', () => {
+    const more = '(func (export "configure") (param i64) (result i32) (i32.const 1))';
+    expect(refusal(hostileBytes({ more }, TOLD))).toContain('export "configure" is (i64) → (i32)');
+    const old = hostile({ more });
+    expect(old.manifest.settings).toEqual([]);
+    besiege(old, shipped, SETTINGS).expectHeld();
   });
 
   test('a migrate that takes something else', () => {
@@ -264,6 +272,29 @@ describe('cannot start', () => {
     const next = hostile(parts, { name: 'another' });
     expect(() => siege.pipeline.load(next, performance.now())).toThrow(reason);
     expect(siege.pipeline.modules(performance.now()).map(({ name }) => name)).not.toContain('another');
+    siege.expectHeld();
+  });
+
+  test.each<readonly [string, string, RegExp]>([
+    ['traps', '(unreachable)', /trap: unreachable/],
+    ['never ends', `${SPIN} (i32.const 1)`, /fuel used up/],
+    ['says no', '(i32.const 0)', /configure\(\) returned 0: it cannot take the settings/],
+    ['says what it must not', '(i32.const 2)', /configure\(\) returned 2/],
+    ['grows its memory', '(drop (memory.grow (i32.const 1))) (i32.const 1)', /configure\(\) grew the memory/],
+    ['writes behind its memory', '(i32.store (i32.const -8) (i32.const 1)) (i32.const 1)', /out of bounds/],
+  ])('a configure that %s', (_, configure, reason) => {
+    const siege = besiege(hostile(), shipped, SETTINGS);
+    const next = hostile({ configure }, { ...TOLD, name: 'another' });
+    expect(() => siege.pipeline.load(next, performance.now())).toThrow(reason);
+    expect(siege.pipeline.modules(performance.now()).map(({ name }) => name)).not.toContain('another');
+    siege.expectHeld();
+  });
+
+  test('a new version that cannot take the settings: the old one goes on', () => {
+    const siege = besiege(hostile({ configure: '(i32.const 1)' }, TOLD), shipped, SETTINGS);
+    const next = hostile({ configure: '(i32.const 0)' }, { ...TOLD, version: '1.1.0' });
+    expect(() => siege.pipeline.load(next, performance.now())).toThrow(/returned 0/);
+    expect(siege.status()).toMatchObject({ version: '1.0.0', state: 'running', connections: 4 });
     siege.expectHeld();
   });
 

@@ -9,8 +9,8 @@ import { type HeldChunk, InputArena } from '../../host/wasm/arena.ts';
 import { ParserInstance } from '../../host/wasm/instance.ts';
 import { GuestMemory } from '../../host/wasm/memory.ts';
 import { CHUNK_DATA } from '../../parsers/sdk/abi.ts';
-import { flood, HOSTILE_MANIFEST, hostile, type Parts } from './modules.ts';
-import { besiege, type Siege } from './siege.ts';
+import { flood, HOSTILE_MANIFEST, hostile, type Parts, SETTINGS, TOLD } from './modules.ts';
+import { besiege, type Siege, shipped } from './siege.ts';
 
 const GREEDY = { limits: { memoryPages: 128, fuelPerKiB: 1_000_000, outputPerCall: 65_536 } };
 const CONSUMED = '(call $consumed (local.get $i))';
@@ -251,6 +251,85 @@ describe('is bounded and counted, and hurts nobody', () => {
     });
     siege.round();
     holds(siege);
+    siege.expectHeld();
+  });
+});
+
+/** A pair for `says`: its key may be said to be longer than it is. */
+function pair(key: string, value: string, keyLength = key.length): readonly [number, number, string] {
+  const bytes = Buffer.concat([Buffer.from([keyLength & 0xff, keyLength >>> 8]), Buffer.from(key + value)]);
+  return [5, bytes.length, bytes.toString('hex')];
+}
+
+describe('pairs', () => {
+  const TOLD_AND_GREEDY = { ...TOLD, ...GREEDY };
+  const attack = (bad: string, configure = '(i32.const 1)') => {
+    const siege = besiege(hostile({ bad, configure }, TOLD_AND_GREEDY), shipped, SETTINGS);
+    siege.round(([, one]) => one!.ask('!', 10));
+    siege.round();
+    return siege;
+  };
+
+  test('of other keys than the configuration has, and such as cannot be, are left out and counted', () => {
+    const bad = says([
+      pair('tag', 'one'),
+      pair('tah', 'no'),
+      pair('tags', 'no'),
+      pair('', 'no'),
+      pair('http.request.method', 'no'),
+      pair('tag', 'no', 100),
+      pair('tag', 'no', 0xffff),
+      [5, 1, '03'],
+      [5, 0, ''],
+      pair('TAG', 'two'),
+      pair('cookie', 'secret'),
+    ]);
+    const siege = attack(bad);
+    const { 'rpc.metadata.tag': tag, 'rpc.metadata.cookie': cookie, ...others } = attributes(siege)!;
+    expect([tag, cookie]).toEqual([['one', 'two'], ['REDACTED']]);
+    expect(Object.keys(others).filter((name) => name.startsWith('rpc.metadata'))).toEqual([]);
+    expect(JSON.stringify(attributes(siege))).not.toMatch(/no"|secret/);
+    expect(siege.count('attributes_refused')).toBe(8);
+    siege.expectHeld();
+  });
+
+  test('as many as there may be come out; one more is a failure', () => {
+    const most = attack(says(Array(64).fill(pair('tag', 'v'))));
+    expect(attributes(most)!['rpc.metadata.tag']).toEqual(Array(64).fill('v'));
+    most.expectHeld();
+    const more = attack(says(Array(65).fill(pair('tag', 'v'))));
+    expect(more.failures).toEqual(['malformed output record: its fields do not fit']);
+    expect(forged(more)).toEqual([]);
+    more.expectHeld();
+  });
+
+  test('a definition holds no more of them either', () => {
+    const define = (count: number) => {
+      const size = 24 + count * 12;
+      const whole = (size + 7) & ~7;
+      const from = `(i32.sub (global.get $at) (i32.const ${whole - 24}))`;
+      const store = `(i64.store (i32.add ${from} (i32.mul (local.get $n) (i32.const 12))) (i64.const 0x00000000_00060005))`;
+      return `(call $head (i32.const ${whole}) (call $slot (local.get $i)) (i32.const 32) (i32.const ${count}))
+        (local.set $n (i32.const 0)) (loop $all ${store} (local.set $n (i32.add (local.get $n) (i32.const 1)))
+          (br_if $all (i32.lt_u (local.get $n) (i32.const ${count})))) ${CONSUMED}`;
+    };
+    expect(attack(define(64)).failures).toEqual([]);
+    expect(attack(define(65)).failures).toEqual(['malformed output record: its fields do not fit']);
+  });
+
+  test('an instance that takes the place of one that trapped is told the settings, too', () => {
+    // The settings stand at 512: `rpc.keys tag`. The pair is made of what stands there.
+    const keep = '(memory.copy (i32.const 512) (global.get $in) (local.get $length)) (i32.const 1)';
+    const key = '(memory.copy (i32.sub (global.get $at) (i32.const 10)) (i32.const 521) (i32.const 3))';
+    const second = '(i32.load8_u offset=1 (i32.load offset=8 (call $chunk (local.get $i))))';
+    const trap = `(if (i32.eq ${second} (i32.const 0x54)) (then (unreachable)))`;
+    const bad = `${trap} ${says([pair('___', 'v')]).replace(CONSUMED, `${key} ${CONSUMED}`)}`;
+    const siege = besiege(hostile({ bad, configure: keep }, TOLD_AND_GREEDY), shipped, SETTINGS);
+    siege.round(([one]) => one!.ask('!T', 10));
+    expect(siege.failures).toEqual(['trap: unreachable']);
+    siege.round(([, one]) => one!.ask('!x', 20));
+    siege.round();
+    expect(attributes(siege)!['rpc.metadata.tag']).toEqual(['v']);
     siege.expectHeld();
   });
 });

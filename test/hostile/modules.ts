@@ -24,6 +24,8 @@ export interface Parts {
   readonly layout?: string;
   readonly layoutResult?: string;
   readonly migrate?: string;
+  /** (param $length i32) (local $n i32) (result i32) */
+  readonly configure?: string;
   /** The exported memory. */
   readonly memory?: string;
   /** Anything else at the top level. */
@@ -141,6 +143,7 @@ export function hostileText(parts: Parts): string {
   (func $bad (param $i i32) (result i32) (local $n i32) ${bad})
   (func (export "run") (param $first i32) (param $end i32) (result i32) (local $n i32)
     (global.set $at (global.get $out)) ${run})
+  ${parts.configure === undefined ? '' : `(func (export "configure") (param $length i32) (result i32) (local $n i32) ${parts.configure})`}
   ${migrate === undefined ? '' : `(func (export "migrate") (param $slot i32) (param $from i32) (result i32) ${migrate})`}`;
 }
 
@@ -153,6 +156,14 @@ export function hostileBytes(parts: Parts = {}, manifest: object = {}): Uint8Arr
 export function hostile(parts: Parts = {}, manifest: object = {}): ParserModule {
   return admitModule(hostileBytes(parts, manifest));
 }
+
+/** A manifest of version 1.1, with a pair whose keys the configuration says. */
+export const TOLD = {
+  abi: { major: 1, minor: 1 },
+  settings: ['rpc.keys'],
+  attributes: [...HOSTILE_MANIFEST.attributes, { id: 5, name: 'rpc.metadata', type: 'pair', keys: 'rpc.keys' }],
+};
+export const SETTINGS = new Map([['rpc.keys', ['tag', 'cookie']]]);
 
 /** For ever. */
 export const SPIN = '(loop $spin (br $spin))';

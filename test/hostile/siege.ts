@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import type { ParserModule } from '../../host/wasm/admit.ts';
 import { loadModules, shippedModuleFolder } from '../../host/wasm/load.ts';
 import type { ModuleStatus } from '../../host/wasm/modules.ts';
+import { NO_SETTINGS, type Settings } from '../../host/wasm/settings.ts';
 import { createRig, expectBalanced, type Rig } from '../host/rig.ts';
 import { Conversation } from '../host/scripted-source.ts';
 
@@ -31,8 +32,12 @@ export interface Siege extends Rig {
   expectHeld(): void;
 }
 
-export function besiege(hostile: ParserModule, modules: readonly ParserModule[] = shipped): Siege {
-  const rig = createRig([...modules, hostile]);
+export function besiege(
+  hostile: ParserModule,
+  modules: readonly ParserModule[] = shipped,
+  settings: Settings = NO_SETTINGS,
+): Siege {
+  const rig = createRig([...modules, hostile], { settings });
   const neighbours = createNeighbours(rig);
   const attackers = Array.from({ length: ATTACKERS }, (_, i) => new Conversation(rig.source, i, { cookie: 9000 + i }));
   const { name, limits } = hostile.manifest;

@@ -23,7 +23,7 @@ let redis: Parser;
 beforeAll(async () => {
   [line, trial] = await Promise.all([lineModule(), trialModule()]);
   redis = (await loadParsers()).find(({ name }) => name === 'redis')!;
-});
+}, 120_000);
 
 /** One case of one client block. */
 function oneCase(client: string, messages: readonly object[], words = 'unidentified'): string {

@@ -1,7 +1,7 @@
 /** Every golden case of every parser found: whole, and in pieces of every length, it gives the expected messages. */
 import { describe, expect, test } from 'vitest';
 import { loadParsers, loadTemplates } from '../../fuzz/parsers.ts';
-import { type Case, openFlags } from '../../host/modules/trial/cases.ts';
+import { type Case, openFlags, under } from '../../host/modules/trial/cases.ts';
 import { Harness, parse } from '../../host/modules/trial/harness.ts';
 import { checkCase, shownAs } from '../../host/modules/trial/replay.ts';
 import { splitEvery } from '../../host/modules/trial/steps.ts';
@@ -19,13 +19,13 @@ for (const parser of [...shipped, ...(await loadTemplates())]) {
   describe(parser.name, () => {
     for (const one of parser.cases) {
       test(`${one.file}: ${one.title}`, () => {
-        const whole = parse(parser, one.steps, openFlags(one));
+        const whole = parse(under(parser, one), one.steps, openFlags(one));
         expect(whole.map((message, index) => shownAs(message, one.messages[index]))).toEqual(one.messages);
         for (const length of pieceLengths(one)) {
-          const pieces = parse(parser, splitEvery(one.steps, length), openFlags(one));
+          const pieces = parse(under(parser, one), splitEvery(one.steps, length), openFlags(one));
           expect(pieces, `in pieces of ${length}`).toEqual(whole);
         }
-        expect(checkCase(new Harness(parser), one)).toBeUndefined();
+        expect(checkCase(new Harness(under(parser, one)), one)).toBeUndefined();
       });
     }
   });

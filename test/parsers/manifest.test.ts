@@ -28,7 +28,11 @@ const manifest = {
   stateVersion: 1,
   limits: { memoryPages: 16, fuelPerKiB: 1000, outputPerCall: 65536 },
   attributes: [attribute],
+  settings: [],
 };
+/** What makes a manifest of version 1.1. */
+const pair = { id: 2, name: 'db.header', type: 'pair', keys: 'db.keys' };
+const told = { abi: { major: 1, minor: 1 }, settings: ['db.keys'], attributes: [attribute, pair] };
 
 const text = (change: Json = {}) => JSON.stringify({ ...manifest, ...change });
 
@@ -55,6 +59,13 @@ describe('a manifest', () => {
       { attributes: [attribute, { ...attribute, id: 2 }] },
       'attribute name db.operation.name',
     ],
+    ['a pair without keys', { ...told, attributes: [{ ...pair, keys: undefined }] }, 'a pair has keys'],
+    ['keys of what is no pair', { ...told, attributes: [{ ...pair, type: 'string' }] }, 'a pair has keys'],
+    ['keys of no setting', { ...told, settings: [] }, 'which is none of the settings'],
+    ['a pair that is redacted', { ...told, attributes: [attribute, { ...pair, redaction: 'auth' }] }, 'only a string'],
+    ['a setting twice', { ...told, settings: ['db.keys', 'db.keys'] }, 'setting db.keys'],
+    ['settings in version 1.0', { ...told, abi: manifest.abi }, 'settings need ABI 1.1'],
+    ['a span named by a pair', { ...told, protocols: [{ ...protocol, spanName: '{db.header}' }] }, 'refers to'],
     ['an unknown attribute type', { attributes: [{ ...attribute, type: 'bytes' }] }, 'attributes.0.type'],
     ['a span name of unknown attributes', { protocols: [{ ...protocol, spanName: '{nope}' }] }, 'refers to "nope"'],
     ['a span name with an unpaired brace', { protocols: [{ ...protocol, spanName: 'a{' }] }, 'unpaired brace'],
@@ -122,6 +133,12 @@ describe('a module', () => {
     const bytes = described(moduleWith({ exports }));
     expect(readManifest(bytes)).toEqual(manifest);
     expect(readManifest(new WebAssembly.Module(bytes))).toEqual(manifest);
+  });
+
+  test('that names settings has configure, or is refused', () => {
+    const content = text(told);
+    expect(() => readManifest(described(moduleWith({ exports }), content))).toThrow('lacks the export "configure"');
+    expect(readManifest(described(moduleWith({ exports: [...exports, 'configure'] }), content))).toMatchObject(told);
   });
 
   test('with a start function is refused', () => {

@@ -83,7 +83,7 @@ test('a definition, a message that refers to it, and hints', () => {
 
 test('the hints carry what they were given', () => {
   const [start, end, view] = output(() => call('hints'));
-  expect(decodeOutput(view, start, start + 16, manifest)).toMatchObject([{ type: 'desync', status: 3 }]);
+  expect(decodeOutput(view, start, start + 16, { manifest })).toMatchObject([{ type: 'desync', status: 3 }]);
   const records = [start + 16, start + 40].map((place) => [
     view.getUint16(place + abi.OUT_TYPE, true),
     view.getUint32(place + abi.OUT_SLOT, true),

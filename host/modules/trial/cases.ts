@@ -8,6 +8,7 @@
  *     unidentified                       a line of its own: identify() may refuse this stream
  *     lookalike                          a line of its own: values hold what looks like messages, so that nobody could
  *                                        tell them apart after a loss; left out of the properties about loss
+ *     settings: http.request.header=a,b  a line of its own: what the module is told (docs/abi.md, "Settings")
  *     ```client                          bytes of that direction; or `server`, each with any of the words
  *     GET / HTTP/1.1\r\n                   gap=N  N bytes follow that were not captured
  *     ```                                  eof    the direction ends in order; reset: at an unknown place
@@ -28,6 +29,8 @@ import {
   OPEN_UPGRADED,
   RESET,
 } from '../../../parsers/sdk/abi.ts';
+import { joinSettings, type Settings } from '../../wasm/settings.ts';
+import type { Subject } from './guest.ts';
 import type { Step } from './steps.ts';
 
 export type Expected = { readonly type: string } & Readonly<Record<string, unknown>>;
@@ -39,6 +42,7 @@ export interface Case {
   readonly upgraded: boolean;
   readonly unidentified: boolean;
   readonly lookalike: boolean;
+  readonly settings: Settings;
   readonly steps: readonly Step[];
   readonly messages: readonly Expected[];
 }
@@ -50,6 +54,7 @@ interface Block {
 
 /** Longest gap: a chunk's wire length is a u32. */
 const GAP_MAX = 0x7fff_ffff;
+const SETTINGS = /^settings: /;
 const FENCE = /^```\s*(.*)$/;
 
 export function parseCases(text: string, file: string): Case[] {
@@ -67,6 +72,28 @@ export function parseCases(text: string, file: string): Case[] {
 /** The flags that open() gets for the case. */
 export function openFlags({ midStream, upgraded }: Case): number {
   return (midStream ? OPEN_MID_STREAM : 0) | (upgraded ? OPEN_UPGRADED : 0);
+}
+
+/** The module as the case wants it told. */
+export function under<S extends Subject>(subject: S, { settings }: Pick<Case, 'settings'>): S {
+  return { ...subject, settings };
+}
+
+/** The module told what any of the cases wants: where the bytes are nobody's case. */
+export function underAll<S extends Subject>(subject: S, cases: readonly Case[]): S {
+  return under(subject, { settings: joinSettings(cases.map(({ settings }) => settings)) });
+}
+
+/** `settings: name=value,value name=value` */
+function parseSettings(line: string): Settings {
+  const entries = line.replace(SETTINGS, '').trim().split(/\s+/);
+  return new Map(
+    entries.map((entry) => {
+      const [, name, values] = /^([^=]+)=([^=]+)$/.exec(entry) ?? [];
+      if (name === undefined) throw new Error(`setting "${entry}" is not of the form name=value,value`);
+      return [name, values!.split(',')];
+    }),
+  );
 }
 
 /** A `#` inside a fence is content, not a title. */
@@ -95,6 +122,7 @@ function parseCase(title: string, lines: readonly string[], file: string): Case 
     upgraded: prose.includes('upgraded'),
     unidentified: prose.includes('unidentified'),
     lookalike: prose.includes('lookalike'),
+    settings: joinSettings(prose.filter((line) => SETTINGS.test(line)).map(parseSettings)),
     steps: streams.flatMap((block, index) => parseSteps(block, (index + 1) * 1000)),
     messages: expected[0]!.lines.filter((line) => line.trim() !== '').map(parseExpected),
   };

@@ -3,7 +3,8 @@
  * it that grows with the input: the golden cases are measured at several sizes and in several arrangements.
  */
 import { DATA } from '../../../parsers/sdk/abi.ts';
-import { formatSteps, openFlags } from './cases.ts';
+import { NO_SETTINGS } from '../../wasm/settings.ts';
+import { formatSteps, openFlags, under } from './cases.ts';
 import type { Subject } from './guest.ts';
 import { Harness } from './harness.ts';
 import type { Parser } from './parser.ts';
@@ -31,16 +32,17 @@ const EXCERPT = 800;
 export function costOfCases(parser: Parser): Cost[] {
   const costs = parser.cases.flatMap((one) => {
     const what = `"${one.title}"`;
+    const told = under(parser, one);
     return [
-      costOf(parser, repeat(one.steps, LARGE), 1, what, openFlags(one)),
-      costOf(parser, one.steps, CONNECTIONS, what, openFlags(one)),
-      costOf(parser, splitEvery(one.steps, 1).slice(0, PIECES), 1, `${what} in pieces of one byte`, openFlags(one)),
+      costOf(told, repeat(one.steps, LARGE), 1, what, openFlags(one)),
+      costOf(told, one.steps, CONNECTIONS, what, openFlags(one)),
+      costOf(told, splitEvery(one.steps, 1).slice(0, PIECES), 1, `${what} in pieces of one byte`, openFlags(one)),
     ];
   });
   return costs.sort((a, b) => b.fuelPerKib - a.fuelPerKib);
 }
 
-export function costOf(parser: Parser, steps: readonly Step[], connections: number, what: string, flags = 0): Cost {
+export function costOf(parser: Subject, steps: readonly Step[], connections: number, what: string, flags = 0): Cost {
   const harness = new Harness(unlimited(parser), { inputBytes: INPUT_BYTES, outputBytes: INPUT_BYTES });
   try {
     harness.identify(steps.slice(0, 32));
@@ -55,8 +57,12 @@ export function costOf(parser: Parser, steps: readonly Step[], connections: numb
 }
 
 /** The module with all the fuel there is: what it would take is what is asked. */
-export function unlimited({ module, manifest }: Subject): Subject {
-  return { module, manifest: { ...manifest, limits: { ...manifest.limits, fuelPerKiB: Number.MAX_SAFE_INTEGER } } };
+export function unlimited({ module, manifest, settings = NO_SETTINGS }: Subject): Subject {
+  return {
+    module,
+    settings,
+    manifest: { ...manifest, limits: { ...manifest.limits, fuelPerKiB: Number.MAX_SAFE_INTEGER } },
+  };
 }
 
 /** The steps again and again on one connection, until they hold `bytes`; endings only at the end. */

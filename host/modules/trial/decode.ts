@@ -4,8 +4,10 @@
  */
 import * as abi from '../../../parsers/sdk/abi.ts';
 import type { AttributeDefinition, Manifest } from '../../wasm/manifest.ts';
+import { NO_SETTINGS } from '../../wasm/settings.ts';
+import type { Subject } from './guest.ts';
 
-export type AttributeValue = string | number | boolean;
+export type AttributeValue = string | number | boolean | readonly string[];
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 export interface OutputRecord {
@@ -69,35 +71,38 @@ const NOTHING = {
   attributeBytes: 0,
 } as const;
 
+/** The module, and what it was told. */
+type Told = Pick<Subject, 'manifest' | 'settings'>;
+
 /** A module broke the ABI. */
 export class OutputError extends Error {
   override readonly name = 'OutputError';
 }
 
 /** Decodes the records in [start, end) of the module's memory. Types that only a newer minor knows are left out. */
-export function decodeOutput(view: DataView, start: number, end: number, manifest: Manifest): OutputRecord[] {
+export function decodeOutput(view: DataView, start: number, end: number, subject: Told): OutputRecord[] {
   const records: OutputRecord[] = [];
   for (let at = start; at < end; ) {
     require(at + abi.OUT_SHORT <= end, `record at ${at - start} is cut off`);
     const length = view.getUint32(at + abi.OUT_LENGTH, true);
     require(length >= abi.OUT_SHORT && length % 8 === 0 && at + length <= end, `record of ${length} bytes`);
-    const record = decodeRecord(view, at, length, manifest);
+    const record = decodeRecord(view, at, length, subject);
     if (record) records.push(record);
     at += length;
   }
   return records;
 }
 
-function decodeRecord(view: DataView, at: number, length: number, manifest: Manifest): OutputRecord | undefined {
+function decodeRecord(view: DataView, at: number, length: number, subject: Told): OutputRecord | undefined {
   const type = view.getUint16(at + abi.OUT_TYPE, true);
   const name = TYPES.get(type);
   if (name === undefined) {
     // What the host skips, a module that claims no newer minor has no reason to write.
-    require(manifest.abi.minor > abi.ABI_MINOR, `record type ${type}`);
+    require(subject.manifest.abi.minor > abi.ABI_MINOR, `record type ${type}`);
     return undefined;
   }
-  if (type < abi.DESYNC) return decodeMessage(view, at, length, name, manifest);
-  if (type === abi.DEFINE) return decodeDefinition(view, at, length, name, manifest);
+  if (type < abi.DESYNC) return decodeMessage(view, at, length, name, subject);
+  if (type === abi.DEFINE) return decodeDefinition(view, at, length, name, subject);
   return decodeHint(view, at, length, name);
 }
 
@@ -111,10 +116,10 @@ function decodeHint(view: DataView, at: number, length: number, type: string): O
   return { ...NOTHING, slot: view.getUint32(at + abi.OUT_SLOT, true), type, status, key };
 }
 
-function decodeDefinition(view: DataView, at: number, length: number, type: string, manifest: Manifest): OutputRecord {
+function decodeDefinition(view: DataView, at: number, length: number, type: string, subject: Told): OutputRecord {
   require(length >= abi.OUT_LONG && length <= abi.MESSAGE_MAX, `${type} of ${length} bytes`);
   const count = view.getUint32(at + abi.OUT_VALUE, true);
-  const { attributes, references } = decodeAttributes(view, at + abi.OUT_LONG, at + length, count, manifest);
+  const { attributes, references } = decodeAttributes(view, at + abi.OUT_LONG, at + length, count, subject);
   require(references.length === 0, 'a definition refers to a definition');
   return {
     ...NOTHING,
@@ -126,7 +131,8 @@ function decodeDefinition(view: DataView, at: number, length: number, type: stri
   };
 }
 
-function decodeMessage(view: DataView, at: number, length: number, type: string, manifest: Manifest): OutputRecord {
+function decodeMessage(view: DataView, at: number, length: number, type: string, subject: Told): OutputRecord {
+  const { manifest } = subject;
   require(length >= abi.MESSAGE_SIZE && length <= abi.MESSAGE_MAX, `message of ${length} bytes`);
   const flags = view.getUint16(at + abi.OUT_FLAGS, true);
   require((flags & ~ALL_FLAGS) === 0 || manifest.abi.minor > abi.ABI_MINOR, `message flags ${flags}`);
@@ -145,15 +151,16 @@ function decodeMessage(view: DataView, at: number, length: number, type: string,
     bytes: number(abi.MESSAGE_BYTES),
     bodyBytes: number(abi.MESSAGE_BODY_BYTES),
     protocol,
-    ...decodeAttributes(view, at + abi.MESSAGE_SIZE, at + length, count, manifest),
+    ...decodeAttributes(view, at + abi.MESSAGE_SIZE, at + length, count, subject),
     attributeBytes: length - abi.MESSAGE_SIZE,
   };
 }
 
-function decodeAttributes(view: DataView, start: number, end: number, count: number, manifest: Manifest) {
+function decodeAttributes(view: DataView, start: number, end: number, count: number, subject: Told) {
   require(count <= abi.ATTRIBUTES_MAX, `${count} attributes`);
   const attributes: Record<string, AttributeValue> = {};
   const references: bigint[] = [];
+  let pairs = 0;
   let cursor = start;
   for (let left = count; left > 0; left--) {
     require(cursor + abi.ATTRIBUTE_VALUE <= end, 'attribute is cut off');
@@ -162,7 +169,12 @@ function decodeAttributes(view: DataView, start: number, end: number, count: num
     const at = cursor + abi.ATTRIBUTE_VALUE;
     require(at + size <= end, `attribute ${id} is cut off`);
     if (id === abi.REFERENCE) references.push(decodeReference(view, at, size));
-    else addAttribute(attributes, view, at, size, definitionOf(id, manifest));
+    else {
+      const definition = definitionOf(id, subject.manifest);
+      if (definition.type === 'pair') require(++pairs <= abi.PAIRS_MAX, `${pairs} pairs`);
+      if (definition.type === 'pair') addPair(attributes, view, at, size, definition, subject);
+      else addAttribute(attributes, view, at, size, definition);
+    }
     cursor = at + ((size + 3) & ~3);
   }
   require(cursor <= end && end - cursor < 8, 'record is longer than its attributes');
@@ -189,6 +201,26 @@ function addAttribute(
 ): void {
   require(!Object.hasOwn(attributes, definition.name), `attribute ${definition.name} comes twice`);
   attributes[definition.name] = decodeValue(view, at, size, definition);
+}
+
+/** One more element of the attribute that the key makes: one of those that the settings name. */
+function addPair(
+  attributes: Record<string, AttributeValue>,
+  view: DataView,
+  at: number,
+  size: number,
+  { name, keys }: AttributeDefinition,
+  { settings = NO_SETTINGS }: Told,
+): void {
+  const length = size < abi.PAIR_KEY ? size : view.getUint16(at, true);
+  require(length + abi.PAIR_KEY <= size, `attribute ${name}: a pair of ${size} bytes has a key of ${length}`);
+  const text = (from: number, to: number) =>
+    Buffer.from(view.buffer as ArrayBuffer, at + from, to - from).toString('utf8');
+  const key = text(abi.PAIR_KEY, abi.PAIR_KEY + length).toLowerCase();
+  require(settings.get(keys!)?.includes(key) === true, `attribute ${name}: nobody asked for "${key}"`);
+  require(size - length - abi.PAIR_KEY <= abi.STRING_MAX, `attribute ${name} of ${size} bytes`);
+  const before = attributes[`${name}.${key}`] ?? [];
+  if (Array.isArray(before)) attributes[`${name}.${key}`] = [...before, text(abi.PAIR_KEY + length, size)];
 }
 
 function decodeValue(view: DataView, at: number, size: number, { name, type }: AttributeDefinition): AttributeValue {

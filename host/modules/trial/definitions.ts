@@ -3,7 +3,7 @@
  * A message that refers to it gets the attributes; one that refers to what is not there is partial. docs/abi.md.
  */
 import { DEFINITIONS_MAX } from '../../../parsers/sdk/abi.ts';
-import { type Attributes, FLAG_NAMES, OutputError, type OutputRecord } from './decode.ts';
+import { type Attributes, type AttributeValue, FLAG_NAMES, OutputError, type OutputRecord } from './decode.ts';
 
 export type Definitions = Map<bigint, { readonly attributes: Attributes; readonly attributeBytes: number }>;
 
@@ -21,17 +21,22 @@ export function define(definitions: Definitions, { type, key, attributes, attrib
   }
 }
 
+/** Elements of an array may come by reference and with the message; the order is that of the references here. */
+function joined(name: string, referred: AttributeValue, own: AttributeValue): AttributeValue {
+  if (Array.isArray(referred) && Array.isArray(own)) return [...referred, ...own];
+  throw new OutputError(`attribute ${name} comes twice, once by reference`);
+}
+
 /** The message with the attributes of all definitions that it refers to. */
 export function resolve(definitions: Definitions, message: OutputRecord): OutputRecord {
   if (message.references.length === 0) return message;
-  const attributes = { ...message.attributes };
+  const attributes: Record<string, AttributeValue> = { ...message.attributes };
   let isPartial = message.flags.includes('partial');
   for (const key of message.references) {
     const known = definitions.get(key)?.attributes;
     isPartial ||= known === undefined;
     for (const [name, value] of Object.entries(known ?? {})) {
-      if (Object.hasOwn(attributes, name)) throw new OutputError(`attribute ${name} comes twice, once by reference`);
-      attributes[name] = value;
+      attributes[name] = Object.hasOwn(attributes, name) ? joined(name, value, attributes[name]!) : value;
     }
   }
   const flags = FLAG_NAMES.filter((flag) => message.flags.includes(flag) || (isPartial && flag === 'partial'));

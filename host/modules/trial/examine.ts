@@ -2,6 +2,7 @@
  * The golden cases and all properties on one parser, one after the other, with a line of report for each: what
  * `spanwire module test` runs. Needs fast-check, as properties.ts does.
  */
+import { under } from './cases.ts';
 import { Harness } from './harness.ts';
 import type { Parser } from './parser.ts';
 import { type Effort, PROPERTIES } from './properties.ts';
@@ -38,7 +39,7 @@ function explain({ message, cause }: Error): string {
 
 function checkCases(parser: Parser): undefined {
   const failures = parser.cases.flatMap((one) => {
-    const difference = checkCase(new Harness(parser), one);
+    const difference = checkCase(new Harness(under(parser, one)), one);
     return difference === undefined ? [] : [`${one.file}: "${one.title}": ${difference}`];
   });
   if (failures.length > 0) throw new Error(failures.join('\n'));

@@ -6,10 +6,11 @@ import * as abi from '../../../parsers/sdk/abi.ts';
 import type { ParserModule } from '../../wasm/admit.ts';
 import { allowance, kibOf, OTHER_CALL_KIB } from '../../wasm/fuel.ts';
 import { FUEL_EXPORT } from '../../wasm/rewrite/meter.ts';
+import { NO_SETTINGS, type Settings, settingsText } from '../../wasm/settings.ts';
 import { OutputError } from './decode.ts';
 
-/** What the trial needs of a module. */
-export type Subject = Pick<ParserModule, 'manifest' | 'module'>;
+/** What the trial needs of a module, and what the module is told; nothing without settings. */
+export type Subject = Pick<ParserModule, 'manifest' | 'module'> & { readonly settings?: Settings };
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
@@ -19,6 +20,7 @@ interface Exports {
   identify(count: number): number;
   run(first: number, end: number): number;
   close(slot: number): void;
+  configure(length: number): number;
 }
 
 const PAGE = 65536;
@@ -42,7 +44,7 @@ export class Guest {
   #paidKib = 1;
   #granted = 0;
 
-  constructor({ module, manifest }: Subject, inputBytes: number, outputBytes: number) {
+  constructor({ module, manifest, settings = NO_SETTINGS }: Subject, inputBytes: number, outputBytes: number) {
     this.manifest = manifest;
     this.inputBytes = inputBytes;
     this.outputBytes = outputBytes;
@@ -58,6 +60,7 @@ export class Guest {
     this.output = this.word(this.#layout + abi.LAYOUT_OUTPUT);
     this.slots = this.word(this.#layout + abi.LAYOUT_SLOTS);
     this.#checkLayout();
+    if (manifest.settings.length > 0) this.#configure(settingsText(settings, manifest.settings));
   }
 
   get bytes(): Uint8Array {
@@ -143,6 +146,12 @@ export class Guest {
     const place = current === abi.NO_CHUNK ? '' : ` at chunk ${current}`;
     if (!this.isMetered || this.#fuel.value >= 0) return `${(error as Error).message}${place}`;
     return `fuel used up${place}: ${this.#granted} units were granted for ${this.#paidKib.toFixed(1)} KiB`;
+  }
+
+  #configure(text: Uint8Array): void {
+    this.bytes.set(text, this.input);
+    const answer = this.#call('configure', () => this.#exports.configure(text.length));
+    if (answer !== 1) throw new OutputError(`configure() returned ${answer}`);
   }
 
   #checkLayout(): void {

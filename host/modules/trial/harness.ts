@@ -53,6 +53,7 @@ export class Harness {
   readonly guest: Guest;
   /** Messages, definitions and hints so far. */
   records = 0;
+  readonly #subject: Subject;
   readonly #poison: number;
   readonly #deadline: number;
   readonly #connections: Connection[] = [];
@@ -63,6 +64,7 @@ export class Harness {
 
   constructor(subject: Subject, options: HarnessOptions = {}) {
     const { inputBytes = 65536, outputBytes = 65536, poison = 0x24, deadline = Number.POSITIVE_INFINITY } = options;
+    this.#subject = subject;
     this.guest = new Guest(subject, inputBytes, outputBytes);
     this.#poison = poison;
     this.#deadline = deadline;
@@ -188,8 +190,8 @@ export class Harness {
 
   /** Reads the output of a run and follows its hints; returns the end of the chunks that are left. */
   #takeOutput(next: number, end: number): number {
-    const { view, output, outputLength, manifest } = this.guest;
-    const records = decodeOutput(view, output, output + outputLength, manifest);
+    const { view, output, outputLength } = this.guest;
+    const records = decodeOutput(view, output, output + outputLength, this.#subject);
     this.records += records.length;
     const owners = records.map(({ slot }) => this.#owner(slot));
     for (const [index, record] of records.entries()) end = this.#take(owners[index]!, record, next, end);

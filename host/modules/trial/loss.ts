@@ -4,8 +4,9 @@
  * A message is known by the place of its first byte: stampBytes makes that its first timestamp.
  */
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import { GAP, OPEN_MID_STREAM } from '../../../parsers/sdk/abi.ts';
-import { type Case, openFlags } from './cases.ts';
+import { type Case, openFlags, under } from './cases.ts';
 import { type Output, parse } from './harness.ts';
 import type { Parser } from './parser.ts';
 import { shownAs } from './replay.ts';
@@ -35,7 +36,7 @@ export function truthOf(parser: Parser, output: readonly Output[]): Truth {
 }
 
 export function checkLoss(parser: Parser, one: Case, steps: Step[], from: number, to: number, truth: Truth): void {
-  const output = parse(parser, mergeGaps(loseSteps(steps, from, to)), openFlags(one));
+  const output = parse(under(parser, one), mergeGaps(loseSteps(steps, from, to)), openFlags(one));
   const where = `${one.title}, bytes ${from} to ${to} lost`;
   for (const message of output) expectTrue(message, truth, where);
   expectUnbroken(output, truth, where);
@@ -45,7 +46,7 @@ export function checkJoin(parser: Parser, one: Case, steps: Step[], truth: Truth
   const turn = steps.findIndex(({ direction }) => direction !== steps[0]!.direction);
   const since = turn < 0 ? Number.POSITIVE_INFINITY : steps[turn]!.timestamp;
   const where = `${one.title}, joined at byte ${steps[0]!.timestamp - 1}`;
-  for (const message of parse(parser, steps, openFlags(one) | OPEN_MID_STREAM)) {
+  for (const message of parse(under(parser, one), steps, openFlags(one) | OPEN_MID_STREAM)) {
     if (message.first >= since) expectTrue(message, truth, where);
   }
 }
@@ -55,7 +56,9 @@ function expectTrue(message: Output, { byPlace }: Truth, where: string): void {
   if (!['request', 'response', 'oneway'].includes(message.type) || message.flags.includes('partial')) return;
   const original = byPlace.get(placeOf(message));
   assert(original, `${where}: invented ${shown(message)}`);
-  const differs = Object.entries(message.attributes).some(([name, value]) => original.attributes[name] !== value);
+  const differs = Object.entries(message.attributes).some(
+    ([name, value]) => !isDeepStrictEqual(original.attributes[name], value),
+  );
   // The end of one that ended in lost bytes has no time.
   if ((message.last === original.last || message.last === 0) && !differs) return;
   assert.fail(`${where}: says ${shown(message)}, where without loss it is ${shown(original)}`);

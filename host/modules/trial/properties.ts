@@ -4,6 +4,7 @@
  * This file needs fast-check, which the agent does not have: only tools and tests import it.
  */
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import {
   FROM_CLIENT,
@@ -13,7 +14,7 @@ import {
   MESSAGE_MAX,
   OPEN_MID_STREAM,
 } from '../../../parsers/sdk/abi.ts';
-import { type Case, openFlags } from './cases.ts';
+import { type Case, openFlags, under, underAll } from './cases.ts';
 import { costOfCases, excerpt } from './cost.ts';
 import { Harness, parse } from './harness.ts';
 import { checkJoin, checkLoss, isComplete, type Truth, truthOf } from './loss.ts';
@@ -66,8 +67,8 @@ export const PROPERTIES: readonly Property[] = [
     title: 'what lies behind the captured bytes makes no difference',
     run: (parser, _, effort) =>
       check(effort, 200, anyCaseOf(parser.cases), fc.tuple(cuts, fc.nat(255)), (one, [places, poison]) => {
-        const steps = splitAt(one.steps, places);
-        assert.deepEqual(parse(parser, steps, openFlags(one), { poison }), parse(parser, steps, openFlags(one)));
+        const [told, steps] = [under(parser, one), splitAt(one.steps, places)];
+        assert.deepEqual(parse(told, steps, openFlags(one), { poison }), parse(told, steps, openFlags(one)));
       }),
   },
   {
@@ -77,7 +78,8 @@ export const PROPERTIES: readonly Property[] = [
         const index = Math.floor(place * (one.steps.length - 1));
         const joined = one.steps.map((step, at) => (at === index ? truncate(step, extra) : step));
         const apart = joined.flatMap(separateGap);
-        assert.deepEqual(parse(parser, apart, openFlags(one)), parse(parser, joined, openFlags(one)));
+        const told = under(parser, one);
+        assert.deepEqual(parse(told, apart, openFlags(one)), parse(told, joined, openFlags(one)));
       }),
   },
   {
@@ -117,7 +119,8 @@ export const PROPERTIES: readonly Property[] = [
     title: 'bytes that SKIP calls unneeded may be missing',
     run: (parser, _, effort) =>
       check(effort, 100, anyCaseOf(parser.cases), cuts, (one, places) => {
-        const harness = new Harness(parser);
+        const told = under(parser, one);
+        const harness = new Harness(told);
         const connection = harness.open(openFlags(one));
         const offsets = [0, 0];
         for (const step of splitAt(one.steps, places)) {
@@ -125,20 +128,23 @@ export const PROPERTIES: readonly Property[] = [
           harness.feed(connection, loseFront(step, unneeded));
           offsets[step.direction]! += step.wireLength;
         }
-        assert.deepEqual(harness.output(connection), parse(parser, one.steps, openFlags(one)));
+        assert.deepEqual(harness.output(connection), parse(told, one.steps, openFlags(one)));
       }),
   },
   {
     title: 'interleaved connections equal separate ones',
     run: (parser, _, effort) => {
       const some = fc.array(fc.tuple(anyCaseOf(parser.cases), cuts), { minLength: 2, maxLength: 4 });
-      return check(effort, 100, some, fc.infiniteStream(fc.nat(3)), (all, order) => {
-        const harness = new Harness(parser, { inputBytes: 32768 });
+      return check(effort, 100, some, fc.infiniteStream(fc.nat(3)), (chosen, order) => {
+        // An instance is told its settings once.
+        const all = chosen.filter(([one]) => isDeepStrictEqual(one.settings, chosen[0]![0].settings));
+        const told = under(parser, chosen[0]![0]);
+        const harness = new Harness(told, { inputBytes: 32768 });
         const queues = all.map(([one, places]) => [...splitAt(one.steps, places)]);
         const numbers = all.map(([one]) => harness.open(openFlags(one)));
         harness.feedAll(interleave(queues, numbers, order));
         for (const [index, [one]] of all.entries()) {
-          assert.deepEqual(harness.output(numbers[index]!), parse(parser, one.steps, openFlags(one)));
+          assert.deepEqual(harness.output(numbers[index]!), parse(told, one.steps, openFlags(one)));
         }
       });
     },
@@ -149,13 +155,14 @@ export const PROPERTIES: readonly Property[] = [
       check(effort, 200, anyCaseOf(parser.cases), fc.tuple(cuts, fc.nat()), (one, [places, at]) => {
         const steps = splitAt(one.steps, places);
         const place = at % (steps.length + 1);
-        const [before, after] = [new Harness(parser), new Harness(parser)];
+        const told = under(parser, one);
+        const [before, after] = [new Harness(told), new Harness(told)];
         const first = before.open(openFlags(one));
         after.open(0);
         before.feed(first, steps.slice(0, place));
         const second = before.moveTo(after, first);
         after.feed(second, steps.slice(place));
-        assert.deepEqual(after.output(second), parse(parser, one.steps, openFlags(one)));
+        assert.deepEqual(after.output(second), parse(told, one.steps, openFlags(one)));
       }),
   },
   {
@@ -169,7 +176,7 @@ export const PROPERTIES: readonly Property[] = [
     title: 'random and mutated bytes never trap, and output stays bounded',
     run: (parser, _, effort) =>
       check(effort, 400, fc.oneof(randomSteps, mutatedSteps(parser)), fc.boolean(), (steps, midStream) => {
-        const harness = new Harness(parser);
+        const harness = new Harness(underAll(parser, parser.cases));
         harness.feed(harness.open(midStream ? OPEN_MID_STREAM : 0), steps);
         const most = capturedLength(steps) + 2 * steps.length + 2;
         assert(harness.records <= most, `${harness.records} records of output, where ${most} are plenty`);
@@ -227,8 +234,8 @@ function checkFuel(parser: Parser, _: readonly Parser[], effort: Effort): string
 
 /** What the parser makes of the steps is what it makes of the case as it stands. */
 function expectSame(parser: Parser, one: Case, steps: readonly Step[], outputBytes = 65536): void {
-  const flags = openFlags(one);
-  assert.deepEqual(parse(parser, steps, flags, { outputBytes }), parse(parser, one.steps, flags));
+  const [told, flags] = [under(parser, one), openFlags(one)];
+  assert.deepEqual(parse(told, steps, flags, { outputBytes }), parse(told, one.steps, flags));
 }
 
 interface Complete {
@@ -248,7 +255,7 @@ function completeOf(parser: Parser): readonly Complete[] {
   assert(cases.length > 0, 'no case is a whole capture from its first byte: nothing to compare with after a loss');
   const complete = cases.map((one) => {
     const steps = stampBytes(one.steps);
-    return { one, steps, truth: truthOf(parser, parse(parser, steps, openFlags(one))) };
+    return { one, steps, truth: truthOf(parser, parse(under(parser, one), steps, openFlags(one))) };
   });
   completeByParser.set(parser, complete);
   return complete;

@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import { DATA } from '../../../parsers/sdk/abi.ts';
+import { underAll } from './cases.ts';
 import { CONNECTIONS, type Cost, costOf, repeat } from './cost.ts';
 import type { Parser } from './parser.ts';
 import { capturedLength, type Step, splitEvery } from './steps.ts';
@@ -18,11 +19,12 @@ const GROWN = 24 * 1024;
 
 /** The costliest input after `tries` changes. The same seed finds the same. */
 export function climb(parser: Parser, tries: number, seed: number): Cost {
+  const told = underAll(parser, parser.cases);
   const begin = [...parser.cases.map(({ steps }) => steps), ...fc.sample(randomSteps, { seed, numRuns: 10 })];
-  let pool = costliest(begin.filter((steps) => steps.length > 0).map((steps) => costOfAny(parser, steps)));
+  let pool = costliest(begin.filter((steps) => steps.length > 0).map((steps) => costOfAny(told, steps)));
   for (const edit of fc.sample(edits, { seed, numRuns: tries })) {
     const { steps } = pool[edit.pick % pool.length]!;
-    pool = costliest([...pool, costOfAny(parser, change(steps, edit))]);
+    pool = costliest([...pool, costOfAny(told, change(steps, edit))]);
   }
   return pool[0]!;
 }

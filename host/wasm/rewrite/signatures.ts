@@ -10,7 +10,7 @@ import { ByteReader, refusing } from './reader.ts';
 
 type Signature = readonly [parameters: number, results: number];
 
-/** `migrate` is the one that may be missing; readManifest has looked for the others. */
+/** `migrate` may be missing, and `configure` where no settings are named; readManifest has looked for the others. */
 const SIGNATURES: Readonly<Record<string, Signature>> = {
   abi_version: [0, 1],
   layout: [2, 1],
@@ -19,13 +19,17 @@ const SIGNATURES: Readonly<Record<string, Signature>> = {
   run: [2, 1],
   close: [1, 0],
   migrate: [2, 1],
+  configure: [1, 1],
 };
 
-/** Throws RefusedError when an export of the ABI has another signature. */
-export function checkSignatures(bytes: Uint8Array): void {
+/**
+ * Throws RefusedError when an export of the ABI has another signature. Without settings an export by the name of
+ * `configure` is none of ours: modules of version 1.0 may have one.
+ */
+export function checkSignatures(bytes: Uint8Array, hasSettings = true): void {
   const exported = refusing(() => readExportedFunctions(bytes));
   for (const [name, signature] of Object.entries(SIGNATURES)) {
-    const type = exported.get(name);
+    const type = name === 'configure' && !hasSettings ? undefined : exported.get(name);
     if (type && !matches(type, signature)) {
       throw new RefusedError(`export "${name}" is ${describe(type)}, must be ${describe(typeOf(signature))}`);
     }
