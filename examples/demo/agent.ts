@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Attributes } from '../../host/spans/span.ts';
 import { type Exit, Program } from './programs.ts';
 
 /** A line of `--printer json`. */
@@ -19,8 +20,8 @@ export interface Span {
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
   readonly status: 'unset' | 'ok' | 'error';
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
-  readonly resource: Readonly<Record<string, string | number | boolean>>;
+  readonly attributes: Readonly<Attributes>;
+  readonly resource: Readonly<Attributes>;
 }
 
 /** A line of the agent's log; `msg` says what happened, the other fields with what. */

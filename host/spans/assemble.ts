@@ -83,7 +83,8 @@ export class Assembler {
     c.status[i] = status;
     c.endpoints[i] = endpoint;
     c.requestBodyBytes[i] = m.bodyBytes[request]!;
-    c.responseBodyBytes[i] = response < 0 ? 0 : m.bodyBytes[response]!;
+    c.responseBodyBytes[i] = response < 0 ? 0 : bodyBytesOf(m, response);
+    c.firstByteNs[i] = response < 0 ? 0 : firstByteNs(m, request, response);
     this.#addTimes(c.start, i, m.firstLow[request]!, m.firstHigh[request]!);
     this.#addTimes(c.end, i, m.lastLow[last]!, m.lastHigh[last]!);
     if (endsBeforeStart(c.start, c.end, i)) this.#addTimes(c.end, i, m.firstLow[request]!, m.firstHigh[request]!);
@@ -164,6 +165,20 @@ export class Assembler {
 function endsBeforeStart(start: Uint32Array, end: Uint32Array, i: number): boolean {
   const high = end[i * 2 + 1]! - start[i * 2 + 1]!;
   return high < 0 || (high === 0 && end[i * 2]! < start[i * 2]!);
+}
+
+/** A message that is not all there may have lost the length of its body with the rest: then it says 0, and who knows. */
+function bodyBytesOf({ bodyBytes, flags }: Messages, m: number): number {
+  const bytes = bodyBytes[m]!;
+  return bytes === 0 && (flags[m]! & MESSAGE_PARTIAL) !== 0 ? Number.NaN : bytes;
+}
+
+/** Of a response that came in more than one piece; of another it is the span's duration. */
+function firstByteNs(m: Messages, request: number, response: number): number {
+  const [low, high] = [m.firstLow[request]!, m.firstHigh[request]!];
+  const first = (m.firstHigh[response]! - high) * TWO_32 + (m.firstLow[response]! - low);
+  const last = (m.lastHigh[response]! - high) * TWO_32 + (m.lastLow[response]! - low);
+  return first > 0 && first < last ? first : 0;
 }
 
 /** The time of lost bytes. */

@@ -20,6 +20,7 @@ export const SPAN_SUSPECT = 16;
 /** The request expects no response: duration is the request's own. */
 export const SPAN_ONE_WAY = 32;
 
+const NS_PER_SECOND = 1e9;
 const ATTRIBUTE_WORDS_PER_SPAN = 96;
 /** A request and a response of the longest kind: an empty batch takes any span. */
 const PAIR_WORDS_MAX = (2 * MESSAGE_MAX) >>> 2;
@@ -38,7 +39,10 @@ export class SpanColumns {
   readonly start: Uint32Array;
   readonly end: Uint32Array;
   readonly requestBodyBytes: Float64Array;
+  /** NaN: not known. */
   readonly responseBodyBytes: Float64Array;
+  /** From the start to the response's first byte; 0 where that is not told. */
+  readonly firstByteNs: Float64Array;
   /** First word in `words`, number of words, number of attributes of the request and of the response. */
   readonly attributesAt: Uint32Array;
   readonly requestAttributes: Uint16Array;
@@ -63,6 +67,7 @@ export class SpanColumns {
     this.end = column(Uint32Array, 2, source?.end);
     this.requestBodyBytes = column(Float64Array, 1, source?.requestBodyBytes);
     this.responseBodyBytes = column(Float64Array, 1, source?.responseBodyBytes);
+    this.firstByteNs = column(Float64Array, 1, source?.firstByteNs);
     this.attributesAt = column(Uint32Array, 1, source?.attributesAt);
     this.requestAttributes = column(Uint16Array, 1, source?.requestAttributes);
     this.responseAttributes = column(Uint16Array, 1, source?.responseAttributes);
@@ -147,9 +152,12 @@ export class SealedBatch implements Spans {
     if (protocol.requestBodyAttribute !== undefined && c.requestBodyBytes[index]! > 0) {
       attributes[protocol.requestBodyAttribute] = c.requestBodyBytes[index]!;
     }
-    if (protocol.responseBodyAttribute !== undefined && (flags & SPAN_ONE_WAY) === 0) {
-      attributes[protocol.responseBodyAttribute] = c.responseBodyBytes[index]!;
+    const received = c.responseBodyBytes[index]!;
+    if (protocol.responseBodyAttribute !== undefined && (flags & SPAN_ONE_WAY) === 0 && received >= 0) {
+      attributes[protocol.responseBodyAttribute] = received;
     }
+    const firstByteNs = c.firstByteNs[index]!;
+    if (firstByteNs > 0) attributes['spanwire.time_to_first_byte'] = firstByteNs / NS_PER_SECOND;
     if ((flags & SPAN_ERROR) !== 0) {
       const said = statusName === undefined ? undefined : attributes[statusName];
       attributes['error.type'] ??= status !== 0 ? String(said ?? status) : '_OTHER';

@@ -39,6 +39,9 @@ export class FifoPairing {
   #heldHead = new Int32Array(0);
   #heldTail = new Int32Array(0);
   #held = new Uint16Array(0);
+  /** Out of sync: when the last response came that met nobody; 0 for never. */
+  #unmetLow = new Uint32Array(0);
+  #unmetHigh = new Uint32Array(0);
   /** Connections with held pairs, and when the last one came; Infinity when neither silence nor an end proves them. */
   readonly #trials = new Map<number, number>();
 
@@ -58,6 +61,8 @@ export class FifoPairing {
     this.#heldTail[connection] = -1;
     this.#held[connection] = 0;
     this.#trust[connection] = inSync ? SYNCED : TRIAL;
+    this.#unmetLow[connection] = 0;
+    this.#unmetHigh[connection] = 0;
   }
 
   /** True when no more messages may wait: too many do, or the connection holds its share of what there is for all. */
@@ -102,6 +107,10 @@ export class FifoPairing {
   request(connection: number, m: number): void {
     const waits = this.#waiting[connection]! > 0;
     if (this.#trust[connection] !== SYNCED) {
+      if (this.#isMissed(connection, m)) {
+        this.#drop(m, C.messages_dropped_unpaired);
+        return;
+      }
       if (!waits && this.#held[connection]! > 0) this.#trust[connection] = TURN;
     } else if (waits && this.#side[connection] === RESPONSES_WAIT) {
       this.#meetEarlyResponse(connection, m);
@@ -111,17 +120,48 @@ export class FifoPairing {
   }
 
   response(connection: number, m: number): void {
-    if (this.#trust[connection] === TURN) this.#believe(connection);
     const waits = this.#waiting[connection]! > 0;
+    if (this.#trust[connection] !== SYNCED && waits && this.#isOlder(connection, m)) {
+      this.#disprove(connection, m);
+      return;
+    }
+    if (this.#trust[connection] === TURN) this.#believe(connection);
     if (this.#trust[connection] === TRIAL) {
       if (waits) this.#hold(connection, m);
-      else {
-        this.#drop(m, C.messages_dropped_unpaired);
-        this.#dropHeld(connection);
-      }
+      else this.#disprove(connection, m);
     } else if (waits && this.#side[connection] === REQUESTS_WAIT) {
       this.#pair(connection, this.#shift(connection), m);
     } else this.#append(connection, m, RESPONSES_WAIT);
+  }
+
+  /** An answer too many: to a request that was never seen. */
+  #disprove(connection: number, response: number): void {
+    this.#unmetLow[connection] = this.#messages.firstLow[response]!;
+    this.#unmetHigh[connection] = this.#messages.firstHigh[response]!;
+    this.#drop(response, C.messages_dropped_unpaired);
+    this.#dropHeld(connection);
+    this.#trust[connection] = TRIAL;
+  }
+
+  /**
+   * Whether a request has missed its response: bytes that are lost at its end are noticed with the next one, and by then
+   * the response has come and gone. It would wait for ever, and shift all that follow.
+   */
+  #isMissed(connection: number, request: number): boolean {
+    const low = this.#messages.firstLow[request]!;
+    const high = this.#messages.firstHigh[request]! - this.#unmetHigh[connection]!;
+    return high < 0 || (high === 0 && low < this.#unmetLow[connection]!);
+  }
+
+  /**
+   * Whether a response began before the oldest request that waits: a parser may be certain of it only when it has seen
+   * what follows, and by then the next request has come.
+   */
+  #isOlder(connection: number, response: number): boolean {
+    const { firstLow, firstHigh } = this.#messages;
+    const request = this.#head[connection]!;
+    const high = firstHigh[request]! - firstHigh[response]!;
+    return high > 0 || (high === 0 && firstLow[request]! > firstLow[response]!);
   }
 
   /** The oldest waiting response is this request's, unless it is far too early: then it was nobody's. */
@@ -231,6 +271,8 @@ export class FifoPairing {
     this.#waiting = grown(this.#waiting, size);
     this.#side = grown(this.#side, size);
     this.#trust = grown(this.#trust, size);
+    this.#unmetLow = grown(this.#unmetLow, size);
+    this.#unmetHigh = grown(this.#unmetHigh, size);
     this.#heldHead = grown(this.#heldHead, size);
     this.#heldTail = grown(this.#heldTail, size);
     this.#held = grown(this.#held, size);

@@ -131,17 +131,23 @@ export function trailers(): bool {
  */
 export function peek(): bool {
   const work = Work.current;
+  if (!matchesStatus() && work.from < work.end) isBody();
+  return true;
+}
+
+/** Takes what agrees with "HTTP/1."; with the whole of it the response ends before, and the next one begins. */
+export function matchesStatus(): bool {
+  const work = Work.current;
   const side = work.side;
   const matched = matchStatus(work.from, work.end, side.count);
   if (side.count == 0) side.firstAt = work.now;
   side.count += <u8>matched;
   work.from += matched;
-  if (side.count == STATUS_LENGTH) {
-    const firstAt = side.firstAt;
-    finishAt(START, work.message.last);
-    side.firstAt = firstAt;
-    side.take(work.area, work.capacity, statusText(), statusText() + STATUS_LENGTH);
-  } else if (work.from < work.end) isBody();
+  if (side.count < STATUS_LENGTH) return false;
+  const firstAt = side.firstAt;
+  finishAt(START, work.message.last);
+  side.firstAt = firstAt;
+  side.take(work.area, work.capacity, statusText(), statusText() + STATUS_LENGTH);
   return true;
 }
 

@@ -110,9 +110,7 @@ export function headRead(begin: usize): bool {
   const kind = isResponse ? connection.nextKind : ORDINARY;
   const next = head.framing(work.direction, work.message.status, kind);
   const unknown = isResponse && next != START && !connection.knowsNext;
-  // What the client sent meanwhile is lost with this response, unless it switches: a hint, and nothing is open then.
-  const holding = isResponse && connection.direction(FROM_CLIENT).state == HOLDING;
-  if (!fits(next, unknown || holding)) {
+  if (!fits(next, unknown)) {
     work.from = begin;
     return tooLong();
   }
@@ -131,10 +129,10 @@ function isInterim(status: u32): bool {
 }
 
 /** Whether the message can be kept, if its body does not end in this chunk. */
-function fits(next: u8, mustKeep: bool): bool {
+function fits(next: u8, unknown: bool): bool {
   const work = Work.current;
   if (next == START || next == IGNORING) return true;
-  if (next == BODY && !mustKeep && Head.current.contentLength <= work.available) return true;
+  if (next == BODY && !unknown && Head.current.contentLength <= work.available) return true;
   return HEAD_BYTES + work.message.size <= work.capacity;
 }
 
@@ -159,9 +157,7 @@ function settleSwitch(kind: u32, status: u32): void {
   const switches = status == SWITCHING_PROTOCOLS || (kind == CONNECT && status < 300);
   const client = connection.direction(FROM_CLIENT);
   if (!switches) {
-    if (client.state != HOLDING || kind == ORDINARY) return;
-    if (Work.current.open) keepMessage();
-    loseSide(client);
+    if (client.state == HOLDING && kind != ORDINARY) loseSide(client);
     return;
   }
   client.drop(IGNORING);

@@ -30,8 +30,10 @@ import {
   SLOT_SMALL,
   START,
   TRAILERS,
+  UNSEEN,
   UNTIL_CLOSE,
 } from './state';
+import { endUnseen, sizesOverGap, unseen } from './unseen';
 import { Work } from './work';
 
 /** CR LF, and "0" CR LF CR LF. */
@@ -105,6 +107,8 @@ function step(): bool {
       return trailers();
     case UNTIL_CLOSE:
       return untilClose();
+    case UNSEEN:
+      return unseen();
     case SEARCHING:
       return search() || tooLongToCarry();
   }
@@ -131,11 +135,11 @@ function overGap(): void {
     work.message.last = work.now;
   } else if ((side.state == BODY || side.state == CHUNK_BODY) && !side.is(MAYBE_BODYLESS)) {
     const behind = bodyOverGap();
-    if (behind > 0 && !chunkEndOverGap(behind)) lost(LOST_BYTES);
+    if (behind > 0 && !chunkEndOverGap(behind) && !sizesOverGap(behind)) lost(LOST_BYTES);
   } else if (side.state == CHUNK_END && chunkEndOverGap(work.missing)) {
     // Nothing is lost but the bytes themselves.
   } else if (side.state == SEARCHING) side.drop(SEARCHING);
-  else if (side.state < SEARCHING) lost(LOST_BYTES);
+  else if ((side.state < SEARCHING || side.state == UNSEEN) && !sizesOverGap(work.missing)) lost(LOST_BYTES);
   work.missing = 0;
 }
 
@@ -174,6 +178,7 @@ function ended(orderly: bool): bool {
     else if (side.count == 0) finishCut();
   }
   if (orderly && side.state == UNTIL_CLOSE) finishAt(IGNORING, work.message.last);
+  if (orderly && side.state == UNSEEN) endUnseen();
   side.drop(IGNORING);
   return true;
 }

@@ -9,7 +9,7 @@
 import { DESYNC, GIVE_UP } from '../sdk/abi';
 import { FULL } from '../sdk/accumulate';
 import { findByte } from '../sdk/bytes';
-import { hint } from '../sdk/output';
+import { hint, hintAhead } from '../sdk/output';
 import { Direction, HOLDING, IGNORING, LINE_HAS_TEXT, SEARCHING, START } from './state';
 import { headAt, MORE, YES } from './syntax';
 import { Work } from './work';
@@ -61,7 +61,9 @@ export function loseSide(side: Direction, reason: u32 = GARBAGE): void {
   side.drop(SEARCHING);
   side.searched = 0;
   connection.unalign();
-  hint(connection.address, DESYNC, reason);
+  const work = Work.current;
+  if (work.open) work.message = hintAhead(work.message, DESYNC, reason);
+  else hint(connection.address, DESYNC, reason);
 }
 
 /** Searches the chunk. False: the slot is too small for the candidate. */

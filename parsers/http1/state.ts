@@ -48,6 +48,8 @@ export const SEARCHING: u8 = 9;
 export const HOLDING: u8 = 10;
 /** Nothing more is read: tunnel, upgraded, ended, given up, or a request whose length nobody can tell. */
 export const IGNORING: u8 = 11;
+/** A chunked response whose sizes were not captured: its end shows when the client's next request is answered. */
+export const UNSEEN: u8 = 12;
 
 // ── flags of a direction ─────────────────────────────────────────────────────────────────────────────────────────
 /** The rest of the line is of no interest. */
@@ -60,6 +62,8 @@ export const AFTER_LF: u32 = 4;
 export const MAYBE_BODYLESS: u32 = 8;
 /** The line has bytes other than its end. */
 export const LINE_HAS_TEXT: u32 = 16;
+/** UNSEEN: the client has asked again, and the server has begun to answer; `count` is of its first bytes. */
+export const ANSWERS_NEXT: u32 = 32;
 
 @unmanaged
 export class Direction extends Carry {
@@ -73,7 +77,7 @@ export class Direction extends Carry {
   firstAt: u64;
   /** Bytes searched in vain since the direction was lost. */
   searched: u32;
-  /** Digits of the chunk size read; bytes of a status line matched (MAYBE_BODYLESS). */
+  /** Digits of the chunk size read; bytes of a status line matched (MAYBE_BODYLESS, UNSEEN). */
   count: u8;
 
   @inline
@@ -200,6 +204,12 @@ export class Connection extends SlotHeader {
   /** Kind of the last request, if it is unanswered. */
   get lastKind(): u32 {
     return <i32>(this.requests - this.responses) > 0 ? this.kindOf(this.requests - 1) : ORDINARY;
+  }
+
+  /** Whether the client has begun a request that is not answered. */
+  get hasNext(): bool {
+    const client = this.direction(FROM_CLIENT);
+    return this.requests != this.responses || client.state == HEADERS || client.length > 0;
   }
 
   /** Whether the next response answers the request whose kind could not be remembered. */

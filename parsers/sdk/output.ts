@@ -90,6 +90,17 @@ export function hint(slot: u32, type: u32, value: u32 = 0): void {
   cursor += OUT_SHORT;
 }
 
+/** A hint in front of a message that is open: it moves, and goes on where it then lies. */
+export function hintAhead(message: Message, type: u32, value: u32 = 0): Message {
+  const size = message.size;
+  const slot = message.slot;
+  // The two overlap.
+  memory.copy(cursor + OUT_SHORT, cursor, size);
+  hint(slot, type, value);
+  tail = cursor + size;
+  return changetype<Message>(cursor);
+}
+
 /** Bytes of a direction before a stream offset are not needed: the host may deliver them uncaptured. */
 export function skip(slot: u32, direction: u32, offset: u64): void {
   longHint(slot, SKIP, direction, offset);

@@ -2,11 +2,11 @@
  * Every request that nginx answers is one server span with its method, path, status and sizes: over connections that
  * stay open, over one each, pipelined, with and without bodies, chunked in both directions.
  */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts } from '../../examples/demo/programs.ts';
-import { type RunningServer, startNginx } from '../../examples/demo/servers.ts';
+import type { RunningServer } from '../../examples/demo/servers.ts';
 import { accountingErrors } from './support/accounting.ts';
 import { type Span, startAgent, stopAgent } from './support/agent.ts';
 import { isHttpServer, ofExchange, ofSpan, timeErrors } from './support/exchanges.ts';
@@ -14,85 +14,22 @@ import { type Exchange, exchangeAlone, HttpConnection, type Plan } from './suppo
 import { describeLive } from './support/live.ts';
 import { Load } from './support/load.ts';
 import { differences } from './support/multiset.ts';
+import { pipelinedPlan, plan, startNginxSite, startNodeSite } from './support/site.ts';
 
 const CONNECTIONS = 50;
 const KEPT_ALIVE = 10_000;
 const ONE_EACH = 500;
 const PIPELINED = 200;
 const PIPELINE_DEPTH = 20;
-/** Larger than what is captured of a call. */
-const LARGE = 'x'.repeat(20_000);
-
-/** Request number n: every kind in turn, and no two with the same target. */
-function plan(n: number, from: string): Plan {
-  const query = `?${from}=${n}`;
-  const kinds: readonly Plan[] = [
-    { method: 'GET', target: `/text${query}` },
-    { method: 'GET', target: `/file.txt${query}` },
-    { method: 'GET', target: `/large.txt${query}` },
-    { method: 'HEAD', target: `/file.txt${query}` },
-    { method: 'GET', target: `/missing/${n}${query}` },
-    { method: 'GET', target: `/error${query}` },
-    { method: 'GET', target: `/nothing${query}` },
-    { method: 'GET', target: `/moved${query}` },
-    { method: 'GET', target: `/chunked/${n % 7}${query}` },
-    { method: 'HEAD', target: `/chunked/3${query}` },
-    { method: 'POST', target: `/echo${query}`, body: `body ${n}` },
-    { method: 'POST', target: `/echo${query}`, body: LARGE },
-    { method: 'POST', target: `/echo${query}`, body: 'in chunks '.repeat(1 + (n % 40)), chunk: 64 },
-    { method: 'PUT', target: `/echo${query}`, body: 'asks first', headers: { expect: '100-continue' } },
-    { method: 'POST', target: `/echo${query}`, body: '' },
-    { method: 'DELETE', target: `/echo${query}` },
-    { method: 'GET', target: `/text${query}`, pieces: 3 },
-    { method: 'POST', target: `/echo${query}`, body: 'head and body in pieces', pieces: 4 },
-  ];
-  return kinds[n % kinds.length]!;
-}
-
-function http(port: number, upstream: number): string {
-  return `
-    sendfile on; tcp_nopush on; keepalive_requests 100000; client_max_body_size 1m;
-    upstream application { server 127.0.0.1:${upstream}; keepalive 16; }
-    server {
-      listen 127.0.0.1:${port};
-      root html;
-      location = /text { return 200 "plain text"; }
-      location = /error { return 500 "sorry"; }
-      location = /nothing { return 204; }
-      location = /moved { return 301 /text; }
-      location ~ ^/(chunked|echo) {
-        proxy_pass http://application;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-      }
-    }`;
-}
-
-/** Answers in chunks of no known total, or with what it was sent; not captured, since its port is not asked for. */
-function startApplication(): Promise<Server> {
-  const server = createServer(async (request, response) => {
-    const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part);
-    if (!request.url!.startsWith('/chunked/')) return response.end(Buffer.concat(parts));
-    for (let left = Number(request.url!.charAt(9)); left > 0; left--) response.write(`part ${left} of a stream\n`);
-    return response.end();
-  });
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-}
-
 await describeLive('nginx', () => {
   let application: Server;
   let nginx: RunningServer;
 
   beforeAll(async () => {
-    application = await startApplication();
+    // Not captured, since its port is not asked for.
+    application = await startNodeSite();
     const [port] = (await freePorts(1)) as [number];
-    nginx = await startNginx({
-      port,
-      workers: 2,
-      http: http(port, (application.address() as AddressInfo).port),
-      files: { 'file.txt': 'a small file\n'.repeat(20), 'large.txt': 'a large file\n'.repeat(20_000) },
-    });
+    nginx = await startNginxSite(port, (application.address() as AddressInfo).port);
   });
 
   afterAll(async () => {
@@ -174,9 +111,4 @@ async function pipelined(port: number, requests: number): Promise<Exchange[]> {
     exchanges.push(...(await connection.pipeline(plans)));
   }
   return exchanges;
-}
-
-function pipelinedPlan(n: number): Plan {
-  const { pieces: _, ...whole } = plan(n % 10, 'pipelined');
-  return { ...whole, target: `${whole.target}&n=${n}` };
 }

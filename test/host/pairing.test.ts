@@ -245,6 +245,37 @@ describe('out of sync', () => {
     expect(rig.count('messages_dropped_unpaired')).toBe(2);
   });
 
+  test('an answer that began before the request that waits is too many, on trial and at a turn', () => {
+    for (const held of [0, 1]) {
+      const rig = new Rig({ inSync: false });
+      for (let i = 0; i < held; i++) rig.ask(1).answer(1);
+      rig.say(REQUEST, 2, 90 * MS);
+      rig.say(RESPONSE, 9, 80 * MS);
+      rig.say(RESPONSE, 2, 100 * MS);
+      rig.ask(3).answer(3);
+      rig.close();
+      expect(rig.pairs).toEqual([
+        [2, 2],
+        [3, 3],
+      ]);
+      expect(rig.count('messages_dropped_unpaired')).toBe(1);
+      expect(rig.count('pairs_dropped_unconfirmed')).toBe(held);
+    }
+  });
+
+  test('a request whose end was lost is told after its response: nothing waits for ever', () => {
+    const rig = new Rig({ inSync: false });
+    rig.say(RESPONSE, 1, 20 * MS);
+    rig.say(REQUEST, 1, 10 * MS);
+    rig.say(REQUEST, 2, 30 * MS);
+    rig.answer(2).ask(3).answer(3);
+    expect(rig.pairs).toEqual([
+      [2, 2],
+      [3, 3],
+    ]);
+    expect(rig.count('messages_dropped_unpaired')).toBe(2);
+  });
+
   test('what is held is bounded: the oldest goes', () => {
     const rig = new Rig({ inSync: false }).ask(0);
     for (let id = 1; id <= 300; id++) rig.ask(id).answer(id);

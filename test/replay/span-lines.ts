@@ -1,6 +1,7 @@
 /** Spans as `spanwire replay FILE --printer json` prints them. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { Attributes } from '../../host/spans/span.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const OUTPUT_MAX = 64 * 1024 * 1024;
@@ -14,7 +15,7 @@ export interface SpanLine {
   readonly status: string;
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  readonly attributes: Readonly<Attributes>;
 }
 
 /** `attributes` are opt-in ones, by name. */

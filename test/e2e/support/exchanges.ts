@@ -8,7 +8,7 @@ export function ofExchange({ method, target, status, requestBodyBytes, responseB
 }
 
 /** The same of an HTTP span. */
-export function ofSpan(span: Span): string {
+export function ofSpan(span: Pick<Span, 'attributes'>): string {
   const { attributes } = span;
   const sent = attributes['http.request.body.size'] ?? 0;
   const received = attributes['http.response.body.size'] ?? 0;
@@ -17,7 +17,7 @@ export function ofSpan(span: Span): string {
 }
 
 /** Path with query, as it was requested. */
-export function targetOf({ attributes }: Span): string {
+export function targetOf({ attributes }: Pick<Span, 'attributes'>): string {
   const query = attributes['url.query'];
   return `${attributes['url.path']}${query === undefined ? '' : `?${query}`}`;
 }
