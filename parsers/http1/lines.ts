@@ -5,9 +5,9 @@
 
 import { FROM_CLIENT, REQUEST, RESPONSE } from '../sdk/abi';
 import { FULL } from '../sdk/accumulate';
-import { findByte } from '../sdk/bytes';
+import { findByte, MARKS, marks } from '../sdk/bytes';
 import { Message } from '../sdk/output';
-import { NAME_DECIDES } from './fields';
+import { mayMatter, NAME_DECIDES } from './fields';
 import { headRead, keepHead, tooLong } from './finish';
 import { Head } from './head';
 import { headerLine, isIdle, requestLine, statusLine } from './message';
@@ -136,16 +136,20 @@ function readOn(begin: usize, counted: usize, at: usize): bool {
 /** Reads whole lines up to the end of the head; returns where it stopped. */
 function readLines(from: usize, end: usize): usize {
   const message = Work.current.message;
-  while (true) {
-    const lf = findByte(from, end, LF);
-    if (lf == end) return from;
-    if (lf - from < 2 && (lf == from || load<u8>(from) == CR)) {
-      Head.current.endsAt(from, lf);
-      return lf + 1;
+  const head = Head.current;
+  for (let block = from; block < end; block += MARKS) {
+    for (let ends = marks(block, end, LF); ends != 0; ends &= ends - 1) {
+      const lf = block + <usize>ctz(ends);
+      if (lf - from < 2 && (lf == from || load<u8>(from) == CR)) {
+        head.endsAt(from, lf);
+        return lf + 1;
+      }
+      if (mayMatter(load<u8>(from))) headerLine(message, from, lf);
+      else head.passes(lf);
+      from = lf + 1;
     }
-    headerLine(message, from, lf);
-    from = lf + 1;
   }
+  return from;
 }
 
 /** A carried line outgrows the slot: pass over the rest if its name allows. */

@@ -20,13 +20,13 @@ import {
   USER_AGENT_ORIGINAL,
 } from './attributes';
 import {
-  behindColon,
   CONTENT_LENGTH,
   CONTENT_TYPE,
+  FIELD_ID,
   fieldAt,
   HOST,
-  isSpaced,
   NAME_DECIDES,
+  NAME_LENGTH_SHIFT,
   OTHER,
   TRACEPARENT,
   TRACESTATE,
@@ -41,6 +41,7 @@ import { authority, target } from './target';
 
 const CR: u8 = 0x0d;
 const SP: u8 = 0x20;
+const COLON: u8 = 0x3a;
 
 const OTHER_METHOD: usize = memory.data<u8>([0x5f, 0x4f, 0x54, 0x48, 0x45, 0x52]);
 
@@ -107,13 +108,18 @@ export function headerLine(message: Message, line: usize, lf: usize): void {
     return;
   }
   const head = Head.current;
-  const field = fieldAt(line, end);
+  const found = fieldAt(line, end);
+  const field = found & FIELD_ID;
   head.lastField = <u8>field;
   if (field == OTHER) return;
-  const colon = behindColon(line, end, field);
-  if (colon == 0) return;
-  if (isSpaced(line, field)) head.suspect();
-  const from = skipBlank(colon, end);
+  let colon = line + (found >> NAME_LENGTH_SHIFT);
+  if (load<u8>(colon) != COLON) {
+    // Space between name and colon: a server must refuse it (RFC 9112 section 5.1).
+    colon = skipBlank(colon, end);
+    if (colon == end || load<u8>(colon) != COLON) return;
+    head.suspect();
+  }
+  const from = skipBlank(colon + 1, end);
   if (message.type == RESPONSE) responseField(message, field, from, trimEnd(from, end));
   else requestField(message, field, from, trimEnd(from, end));
 }
