@@ -5,7 +5,14 @@ import { mysql2, mysqlTraffic } from './clients/mysql.ts';
 import { pgProtocol, postgresTraffic } from './clients/postgres.ts';
 import { GuestRun } from './guest-run.ts';
 import { HpackRun } from './hpack-run.ts';
-import { type BlockTraffic, bytesOf, headerBlocks, openTraffic, type ParserTraffic } from './parser-traffic.ts';
+import {
+  type BlockTraffic,
+  browserTraffic,
+  bytesOf,
+  headerBlocks,
+  openTraffic,
+  type ParserTraffic,
+} from './parser-traffic.ts';
 import type { Comparison, Side } from './parsers.ts';
 import { type Reference, tableOf } from './reference.ts';
 import { shippedParsers } from './traffic.ts';
@@ -24,7 +31,8 @@ export async function comparisons(reference: Reference): Promise<Comparison[]> {
   const [postgres, mysql, kafka] = [postgresTraffic(), mysqlTraffic(parserOf('mysql')), await kafkaTraffic()];
   const blocks = headerBlocks(reference.deflateHpack);
   return [
-    http(parserOf('http1'), reference),
+    http('HTTP/1, heads of 200 to 350 B', parserOf('http1'), openTraffic('http1'), reference),
+    http('HTTP/1, heads of 650 to 800 B', parserOf('http1'), browserTraffic(), reference),
     ...(await Promise.all(blocks.map((one) => hpack(one, reference)))),
     ...resp(parserOf('redis'), reference),
     ...answers(
@@ -48,11 +56,10 @@ export async function comparisons(reference: Reference): Promise<Comparison[]> {
   ];
 }
 
-function http(parser: Parser, { parseHttp }: Reference): Comparison {
-  const traffic = openTraffic('http1');
+function http(name: string, parser: Parser, traffic: ParserTraffic, { parseHttp }: Reference): Comparison {
   const { bytes, chunks } = tableOf(bytesOf(traffic.lap));
   return {
-    name: 'HTTP/1',
+    name,
     reference: 'llhttp',
     limit: TWICE,
     ours: allMessages(parser, traffic),

@@ -108,7 +108,8 @@ export function marks(from: usize, end: usize, byte: u8): u64 {
 
 function marksOfBlock(at: usize, byte: u8): u64 {
   const wanted = i8x16.splat(<i8>byte);
-  const low = i8x16.bitmask(i8x16.eq(v128.load(at), wanted)) | (i8x16.bitmask(i8x16.eq(v128.load(at, 16), wanted)) << 16);
+  const low =
+    i8x16.bitmask(i8x16.eq(v128.load(at), wanted)) | (i8x16.bitmask(i8x16.eq(v128.load(at, 16), wanted)) << 16);
   const high =
     i8x16.bitmask(i8x16.eq(v128.load(at, 32), wanted)) | (i8x16.bitmask(i8x16.eq(v128.load(at, 48), wanted)) << 16);
   return <u64>(<u32>low) | ((<u64>(<u32>high)) << 32);
