@@ -1,13 +1,15 @@
 #!/bin/sh
 # Makes this checkout ready to run: missing Debian packages, npm packages, build. Called by `npm run demo`, `start`
 # and `test`; quick when there is nothing to do. Names of packages for the tests alone come with `setup.sh test`, programs
-# from other registries for `npm run test:peers` with `setup.sh peers`.
+# from other registries for `npm run test:peers` with `setup.sh peers`, the reference parsers that only the bench needs
+# with `setup.sh bench`.
 set -eu
 cd "$(dirname "$0")"
 
 build_packages="clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev g++ make"
 demo_packages="nginx redis-server"
 test_packages="clang-format etcd-client etcd-server kcat lld mariadb-client mariadb-server minisign nginx openssl postgresql redis-server redis-tools tshark wrk"
+bench_packages="libhiredis-dev libnghttp2-dev"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -31,6 +33,8 @@ missing_packages() {
 		libbpf-dev) ls /usr/include/bpf/libbpf.h ;;
 		libelf-dev) ls /usr/include/libelf.h ;;
 		zlib1g-dev) ls /usr/include/zlib.h ;;
+		libhiredis-dev) ls /usr/include/hiredis/hiredis.h ;;
+		libnghttp2-dev) ls /usr/include/nghttp2/nghttp2.h ;;
 		*) false ;;
 		esac >/dev/null 2>&1 || printf '%s ' "$package"
 	done
@@ -121,6 +125,7 @@ mkdir -p build
 case ${1:-} in
 demo) install_packages $build_packages $demo_packages ;;
 test | peers) install_packages $build_packages $test_packages ;;
+bench) install_packages $build_packages $test_packages $bench_packages ;;
 *) install_packages $build_packages ;;
 esac
 install_modules

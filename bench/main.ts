@@ -5,7 +5,8 @@ const HELP = `
 Examples:
   npm run bench
   npm run bench -- live --soak 60 --json
-  npm run bench -- sandbox --only http --rounds 101`;
+  npm run bench -- sandbox --only http --rounds 101
+  npm run bench -- parsers --only HPACK`;
 
 const program = new Command('npm run bench --')
   .description('Measures Spanwire on this machine. Progress goes to stderr, the result to stdout.')
@@ -20,6 +21,10 @@ addCommon(program.command('sandbox'), 'rounds of each variant', 45)
   .description('what fuel and output checks cost the pipeline, for every parser there is')
   .option('--only <text>', 'traffic whose name contains this')
   .action(async (options) => (await import('./sandbox.ts')).benchSandbox(options));
+addCommon(program.command('parsers'), 'rounds of each side', 61)
+  .description('our parsers against the reference parsers of their protocols, on the same bytes')
+  .option('--only <text>', 'comparisons whose name contains this')
+  .action(async (options) => (await import('./parsers.ts')).benchParsers(options));
 try {
   await program.parseAsync();
 } catch (error) {

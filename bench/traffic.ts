@@ -25,6 +25,11 @@ const PIPELINED = 16;
 
 const EVERYDAY: Readonly<Record<string, () => Step[]>> = { http1: httpSession, redis: redisSession };
 
+/** The conversation of the usual kind of a protocol that has one here. */
+export function everyday(name: 'http1' | 'redis'): Step[] {
+  return EVERYDAY[name]!();
+}
+
 export function shippedParsers(): Parser[] {
   const folder = shippedModuleFolder();
   const files = readdirSync(folder).filter((file) => file.endsWith('.wasm'));
@@ -35,8 +40,8 @@ export function trafficOf({ name, manifest, cases }: Parser): Traffic[] {
   const port = manifest.ports[0] ?? 1;
   const sessions = cases.filter(isWhole).map(({ steps }) => steps);
   const golden = sessions.length > 0 ? [{ name: `${name} cases`, parser: name, port, sessions }] : [];
-  const everyday = EVERYDAY[name];
-  return everyday === undefined ? golden : [{ name, parser: name, port, sessions: [everyday()] }, ...golden];
+  const session = EVERYDAY[name];
+  return session === undefined ? golden : [{ name, parser: name, port, sessions: [session()] }, ...golden];
 }
 
 /** A connection seen from its first byte, all of it captured, that has something to tell. */

@@ -19,6 +19,14 @@ export const UPGRADE: u32 = 6;
 export const TRACEPARENT: u32 = 7;
 export const TRACESTATE: u32 = 8;
 
+/** One bit for each byte, of its low five bits, that a field which matters, or a folded line, begins with: c h t u SP HT. */
+const BEGINNINGS: u32 = (1 << 0x03) | (1 << 0x08) | (1 << 0x14) | (1 << 0x15) | (1 << 0x00) | (1 << 0x09);
+
+/** Whether a line with this first byte may be of interest: false is certain. */
+export function mayMatter(first: u32): bool {
+  return ((BEGINNINGS >> (first & 31)) & 1) != 0;
+}
+
 /** Bytes that decide whether a line matters to us: the longest name and the byte behind it. */
 export const NAME_DECIDES: usize = 18;
 
@@ -37,15 +45,23 @@ const WORD_USER_AGE: u64 = 0x6567612d72657375; // user-age(nt)
 const WORD_UPGR: u32 = 0x72677075; // upgr(ade)
 const WORD_RADE: u32 = 0x65646172; // rade
 
-/** Id of the field whose line starts at `line`; OTHER too when the line is shorter than the name and one byte. */
+/** How far the length of the name lies above the id in what `fieldAt` returns. */
+export const NAME_LENGTH_SHIFT: u32 = 8;
+/** The id in what `fieldAt` returns. */
+export const FIELD_ID: u32 = 0xff;
+
+/**
+ * Id of the field whose line starts at `line`, and above it the length of its name, behind which there is a colon or a
+ * blank. OTHER when the line is of another field, or shorter than the name and one byte.
+ */
 export function fieldAt(line: usize, end: usize): u32 {
   const length = end - line;
   if (length < 5) return OTHER;
   switch (load<u8>(line) | 0x20) {
     case 0x63:
-      return length > 14 && isContentLength(line) ? CONTENT_LENGTH : OTHER;
+      return length > 14 && isContentLength(line) ? named(CONTENT_LENGTH, 14) : OTHER;
     case 0x68:
-      return word4(line) == WORD_HOST && closes(line + 4) ? HOST : OTHER;
+      return word4(line) == WORD_HOST && closes(line + 4) ? named(HOST, 4) : OTHER;
     case 0x74:
       return length > 10 ? traceOrTransfer(line, length) : OTHER;
     case 0x75:
@@ -67,34 +83,6 @@ export function wantedAt(wanted: Names, line: usize, end: usize): usize {
   return colon == limit ? 0 : wanted.find(line, trimEnd(line, colon) - line);
 }
 
-/** Where the value of a known field starts, behind its colon; 0 when there is no colon behind the name. */
-export function behindColon(line: usize, end: usize, field: u32): usize {
-  let at = line + nameLength(field);
-  while (at < end && isBlank(load<u8>(at))) at++;
-  return at < end && load<u8>(at) == 0x3a ? at + 1 : 0;
-}
-
-/** Whether there is space between name and colon: a server must refuse it (RFC 9112 section 5.1). */
-export function isSpaced(line: usize, field: u32): bool {
-  return isBlank(load<u8>(line + nameLength(field)));
-}
-
-function nameLength(field: u32): usize {
-  switch (field) {
-    case HOST:
-      return 4;
-    case UPGRADE:
-      return 7;
-    case CONTENT_LENGTH:
-      return 14;
-    case TRANSFER_ENCODING:
-      return 17;
-    case TRACEPARENT:
-      return 11;
-  }
-  return 10;
-}
-
 function isContentLength(line: usize): bool {
   if (word8(line) != WORD_CONTENT || word4(line + 8) != WORD_LENGTH) return false;
   return (load<u16>(line, 12) | 0x2020) == 0x6874 && closes(line + 14);
@@ -104,19 +92,23 @@ function traceOrTransfer(line: usize, length: usize): u32 {
   const word = word8(line);
   if (word == WORD_TRANSFER) {
     if (length <= 17 || word8(line + 8) != WORD_ENCODING) return OTHER;
-    return (load<u8>(line, 16) | 0x20) == 0x67 && closes(line + 17) ? TRANSFER_ENCODING : OTHER;
+    return (load<u8>(line, 16) | 0x20) == 0x67 && closes(line + 17) ? named(TRANSFER_ENCODING, 17) : OTHER;
   }
   if (word == WORD_TRACEPAR) {
-    return length > 11 && word4(line + 7) == WORD_ENT && closes(line + 11) ? TRACEPARENT : OTHER;
+    return length > 11 && word4(line + 7) == WORD_ENT && closes(line + 11) ? named(TRACEPARENT, 11) : OTHER;
   }
   if (word != WORD_TRACESTA) return OTHER;
-  return (load<u16>(line, 8) | 0x2020) == 0x6574 && closes(line + 10) ? TRACESTATE : OTHER;
+  return (load<u16>(line, 8) | 0x2020) == 0x6574 && closes(line + 10) ? named(TRACESTATE, 10) : OTHER;
 }
 
 function userAgentOrUpgrade(line: usize, length: usize): u32 {
-  if (word4(line) == WORD_UPGR) return word4(line + 3) == WORD_RADE && closes(line + 7) ? UPGRADE : OTHER;
+  if (word4(line) == WORD_UPGR) return word4(line + 3) == WORD_RADE && closes(line + 7) ? named(UPGRADE, 7) : OTHER;
   if (length <= 10 || word8(line) != WORD_USER_AGE) return OTHER;
-  return (load<u16>(line, 8) | 0x2020) == 0x746e && closes(line + 10) ? USER_AGENT : OTHER;
+  return (load<u16>(line, 8) | 0x2020) == 0x746e && closes(line + 10) ? named(USER_AGENT, 10) : OTHER;
+}
+
+function named(field: u32, nameLength: u32): u32 {
+  return field | (nameLength << NAME_LENGTH_SHIFT);
 }
 
 function word4(at: usize): u32 {

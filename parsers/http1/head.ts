@@ -6,7 +6,8 @@
  */
 
 import { FROM_CLIENT, UPGRADE_HTTP2, UPGRADE_TUNNEL, UPGRADE_WEBSOCKET } from '../sdk/abi';
-import { copy, equalIgnoreCase, isBlank, isDigit, trimEnd } from '../sdk/bytes';
+import { copy, equalIgnoreCase, isBlank, trimEnd } from '../sdk/bytes';
+import { OTHER } from './fields';
 import { BODY, CHUNK_SIZE_LINE, CONNECT, HEAD, IGNORING, ORDINARY, START, UNTIL_CLOSE, UPGRADING } from './state';
 
 // ── facts ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -28,10 +29,13 @@ const HOST_IN_TARGET: u32 = 512;
 
 /** Lengths above this are attempts at an overflow: no peer sends 8 EiB. */
 const LENGTH_MAX: u64 = 0x7fffffffffffffff;
+/** Digits that cannot make as much. */
+const SAFE_DIGITS: usize = 18;
 
 export const HEAD_BYTES: u32 = 16;
 const memoryOfHead: usize = memory.data(HEAD_BYTES, 8);
 
+const CR: u8 = 0x0d;
 const CHUNKED: usize = memory.data<u8>([0x63, 0x68, 0x75, 0x6e, 0x6b, 0x65, 0x64]);
 const WEBSOCKET: usize = memory.data<u8>([0x77, 0x65, 0x62, 0x73, 0x6f, 0x63, 0x6b, 0x65, 0x74]);
 const H2C: usize = memory.data<u8>([0x68, 0x32, 0x63]);
@@ -110,6 +114,12 @@ export class Head {
     this.done = true;
   }
 
+  /** A field of no interest ends at `lf`. */
+  passes(lf: usize): void {
+    if (load<u8>(lf - 1) != CR) this.suspect();
+    this.lastField = <u8>OTHER;
+  }
+
   /** Notes a field; false when it is there for the second time. */
   first(field: u32): bool {
     const bit = (<u16>1) << (<u16>field);
@@ -129,10 +139,7 @@ export class Head {
 
   private lengthElements(from: usize, end: usize): void {
     while (from < end) {
-      let digits = from;
-      while (digits < end && isDigit(load<u8>(digits))) digits++;
-      this.lengthElement(from, digits);
-      from = digits;
+      from = this.lengthElement(from, end);
       while (from < end && isBlank(load<u8>(from))) from++;
       if (from == end) return;
       if (load<u8>(from++) != 0x2c) break;
@@ -142,20 +149,24 @@ export class Head {
     this.set(SUSPECT | LENGTH_INVALID);
   }
 
-  private lengthElement(from: usize, end: usize): void {
-    if (end - from > 1 && load<u8>(from) == 0x30) this.set(SUSPECT);
+  /** Returns the address behind the digits. */
+  private lengthElement(from: usize, end: usize): usize {
     let value: u64 = 0;
-    let valid = from < end;
-    for (; from < end; from++) {
-      const digit: u64 = load<u8>(from) - 0x30;
-      if (value > (LENGTH_MAX - digit) / 10) valid = false;
+    let valid = false;
+    let at = from;
+    for (; at < end; at++) {
+      const digit: u64 = load<u8>(at) - 0x30;
+      if (digit > 9) break;
+      valid = at - from < SAFE_DIGITS || (valid && value <= (LENGTH_MAX - digit) / 10);
       value = value * 10 + digit;
     }
+    if (at - from > 1 && load<u8>(from) == 0x30) this.set(SUSPECT);
     const differs = this.is(LENGTH_NUMBER) && value != this.contentLength;
     if (!valid || differs) this.set(SUSPECT | LENGTH_INVALID);
     this.contentLength = value;
     this.set(LENGTH_NUMBER);
     this.unset(LENGTH_EMPTY);
+    return at;
   }
 
   /** Transfer-Encoding: only whether the last coding is "chunked" matters to us. */

@@ -5,10 +5,10 @@
 
 import { FROM_CLIENT, REQUEST, RESPONSE } from '../sdk/abi';
 import { FULL } from '../sdk/accumulate';
-import { findByte } from '../sdk/bytes';
+import { findByte, MARKS, marks } from '../sdk/bytes';
 import { wantedFrom } from '../sdk/headers';
 import { Message } from '../sdk/output';
-import { nameDecides } from './fields';
+import { mayMatter, nameDecides } from './fields';
 import { headRead, keepHead, tooLong } from './finish';
 import { Head } from './head';
 import { headerLine, isIdle, isSpare, requestLine, statusLine } from './message';
@@ -137,16 +137,21 @@ function readOn(begin: usize, counted: usize, at: usize): bool {
 /** Reads whole lines up to the end of the head; returns where it stopped. */
 function readLines(from: usize, end: usize): usize {
   const message = Work.current.message;
-  while (true) {
-    const lf = findByte(from, end, LF);
-    if (lf == end) return from;
-    if (lf - from < 2 && (lf == from || load<u8>(from) == CR)) {
-      Head.current.endsAt(from, lf);
-      return lf + 1;
+  const head = Head.current;
+  const anyMayMatter = wantedFrom(Work.current.direction).count != 0;
+  for (let block = from; block < end; block += MARKS) {
+    for (let ends = marks(block, end, LF); ends != 0; ends &= ends - 1) {
+      const lf = block + <usize>ctz(ends);
+      if (lf - from < 2 && (lf == from || load<u8>(from) == CR)) {
+        head.endsAt(from, lf);
+        return lf + 1;
+      }
+      if (anyMayMatter || mayMatter(load<u8>(from))) headerLine(message, from, lf);
+      else head.passes(lf);
+      from = lf + 1;
     }
-    headerLine(message, from, lf);
-    from = lf + 1;
   }
+  return from;
 }
 
 /** A carried line outgrows the slot: pass over the rest if its name allows. */

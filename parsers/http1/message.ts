@@ -23,11 +23,11 @@ import {
   USER_AGENT_ORIGINAL,
 } from './attributes';
 import {
-  behindColon,
   CONTENT_LENGTH,
+  FIELD_ID,
   fieldAt,
   HOST,
-  isSpaced,
+  NAME_LENGTH_SHIFT,
   nameDecides,
   OTHER,
   TRACEPARENT,
@@ -109,15 +109,20 @@ export function headerLine(message: Message, line: usize, lf: usize): void {
     return;
   }
   const head = Head.current;
-  const field = fieldAt(line, end);
+  const found = fieldAt(line, end);
+  const field = found & FIELD_ID;
   head.lastField = <u8>field;
   const wanted = wantedOf(message);
   if (wanted.count != 0) capture(message, wanted, line, end);
   if (field == OTHER) return;
-  const colon = behindColon(line, end, field);
-  if (colon == 0) return;
-  if (isSpaced(line, field)) head.suspect();
-  const from = skipBlank(colon, end);
+  let colon = line + (found >> NAME_LENGTH_SHIFT);
+  if (load<u8>(colon) != COLON) {
+    // Space between name and colon: a server must refuse it (RFC 9112 section 5.1).
+    colon = skipBlank(colon, end);
+    if (colon == end || load<u8>(colon) != COLON) return;
+    head.suspect();
+  }
+  const from = skipBlank(colon + 1, end);
   if (message.type == RESPONSE) framingField(field, from, trimEnd(from, end));
   else requestField(message, field, from, trimEnd(from, end));
 }

@@ -2,7 +2,7 @@
  * Bytes at an address: readers of both endiannesses and of varints, search, copy and compare.
  *
  * Rule: nothing here reads or writes a byte at or behind the given end. The SIMD tails step back instead of over: they
- * read up to 15 bytes in front of the range, which is always memory of the module, and drop what they see there.
+ * read up to 63 bytes in front of the range, which is always memory of the module, and drop what they see there.
  *
  * AssemblyScript computes `u8 << 8` in 8 bits, without a warning; use the readers, which widen first.
  */
@@ -90,6 +90,37 @@ export function findByte(from: usize, end: usize, byte: u8): usize {
 export function findByteScalar(from: usize, end: usize, byte: u8): usize {
   while (from < end && load<u8>(from) != byte) from++;
   return from;
+}
+
+/** Bytes that `marks` looks at. */
+export const MARKS: usize = 64;
+
+/**
+ * One bit for each of the first MARKS bytes of from … end that is `byte`, the first one lowest; at least one byte is
+ * there. For texts of many short lines: one look finds the ends of several.
+ */
+export function marks(from: usize, end: usize, byte: u8): u64 {
+  if (!ASC_FEATURE_SIMD) return marksScalar(from, end, byte);
+  const left = end - from;
+  if (left >= MARKS) return marksOfBlock(from, byte);
+  return marksOfBlock(end - MARKS, byte) >> (MARKS - left);
+}
+
+function marksOfBlock(at: usize, byte: u8): u64 {
+  const wanted = i8x16.splat(<i8>byte);
+  const low =
+    i8x16.bitmask(i8x16.eq(v128.load(at), wanted)) | (i8x16.bitmask(i8x16.eq(v128.load(at, 16), wanted)) << 16);
+  const high =
+    i8x16.bitmask(i8x16.eq(v128.load(at, 32), wanted)) | (i8x16.bitmask(i8x16.eq(v128.load(at, 48), wanted)) << 16);
+  return <u64>(<u32>low) | ((<u64>(<u32>high)) << 32);
+}
+
+/** The twin of marks for builds without SIMD. */
+export function marksScalar(from: usize, end: usize, byte: u8): u64 {
+  const count = min<usize>(end - from, MARKS);
+  let found: u64 = 0;
+  for (let i: usize = 0; i < count; i++) if (load<u8>(from + i) == byte) found |= (<u64>1) << i;
+  return found;
 }
 
 /** Address of the first `one` or `other` in from … end, or `end`. */

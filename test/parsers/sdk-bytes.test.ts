@@ -6,9 +6,14 @@ import { sdkModule } from '../sdk/module.ts';
 const { call, put, at, memory } = await sdkModule(`
 export { findByte, findByteScalar, findEither, findEitherScalar, findSequence, findSequenceScalar, copy }
   from './parsers/sdk/bytes';
-import { agrees, isText, startsWith } from './parsers/sdk/bytes';
+import { agrees, isText, marks, marksScalar, startsWith } from './parsers/sdk/bytes';
 export { findTraceparent, isTraceparent } from './parsers/sdk/traceparent';
 
+export function marksLow(from: usize, end: usize, byte: u8): u32 { return <u32>marks(from, end, byte); }
+export function marksHigh(from: usize, end: usize, byte: u8): u32 { return <u32>(marks(from, end, byte) >> 32); }
+export function marksAgree(from: usize, end: usize, byte: u8): bool {
+  return marks(from, end, byte) == marksScalar(from, end, byte);
+}
 export function agreesHello(from: usize, length: u32): bool { return agrees(from, from + length, 'HELLO'); }
 export function startsHello(from: usize, length: u32): bool { return startsWith(from, from + length, 'HELLO'); }
 export function isHello(from: usize, length: u32): bool { return isText(from, from + length, 'HELLO'); }
@@ -51,6 +56,21 @@ describe('SIMD and scalar agree', () => {
         const expected = from + indexOr(found, bytes.length);
         expect(call('findEither', from, end, one, other)).toBe(expected);
         expect(call('findEitherScalar', from, end, one, other)).toBe(expected);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('marks', () => {
+    fc.assert(
+      fc.property(some, offset, fc.constantFrom(0, 1, 2, 0xff), (bytes, shift, byte) => {
+        fc.pre(bytes.length > 0);
+        const [from, end] = lay(bytes, shift);
+        const bitsOf = (part: Uint8Array) =>
+          part.reduce((bits, one, index) => bits | (Number(one === byte) << index), 0);
+        expect(call('marksLow', from, end, byte) | 0).toBe(bitsOf(bytes.subarray(0, 32)));
+        expect(call('marksHigh', from, end, byte) | 0).toBe(bitsOf(bytes.subarray(32, 64)));
+        expect(call('marksAgree', from, end, byte)).toBe(1);
       }),
       { numRuns: 1000 },
     );
