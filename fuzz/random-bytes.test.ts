@@ -64,7 +64,10 @@ describe('nobody claims them', () => {
 });
 
 describe('who was claimed on good grounds says nothing of them', () => {
-  test.each(parsers)('$name', (parser) => {
+  // Some are never claimed by their bytes, but handed over.
+  const claimed = parsers.filter(({ manifest, cases }) => manifest.accepts.length === 0 || cases.some(isClaimed));
+
+  test.each(claimed)('$name', (parser) => {
     const random = new Random();
     const exchanges = parser.cases.filter(isQuiet(parser));
     expect(exchanges.length).toBeGreaterThan(5);
@@ -96,6 +99,12 @@ function play(rig: Rig, steps: readonly Step[]): Conversation {
   for (const { direction, bytes } of steps) conversation.move(direction, bytes, 1);
   rig.run();
   return conversation;
+}
+
+function isClaimed({ steps }: Case): boolean {
+  const rig = createRig(parsers);
+  play(rig, steps);
+  return rig.count('connections_identified') > 0;
 }
 
 /** Of whole captures: those after which the connection is open and nothing is owed. */
