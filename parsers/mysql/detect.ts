@@ -129,7 +129,8 @@ function isPrintable(at: usize, end: usize): bool {
 
 function judgeExchange(count: u32, client: u32): u32 {
   askedBytes = takeRun(count, client, asked);
-  if (isLogin()) return LOGIN;
+  const login = judgeLogin();
+  if (login != IDENTIFY_NO) return login;
   const wasOver = isOver;
   const isAnswered = index < count;
   const command = askedBytes > HEADER ? <u32>load<u8>(asked, HEADER) : 0;
@@ -145,11 +146,13 @@ function judgeExchange(count: u32, client: u32): u32 {
 }
 
 /** The answer to a greeting that was lost: number 1, protocol 4.1, no packet larger than can be, and 19 zeros. */
-function isLogin(): bool {
-  if (askedBytes < HEADER + ANSWER_MIN || load<u8>(asked, 3) != 1 || le24(asked) < ANSWER_MIN) return false;
+function judgeLogin(): u32 {
+  if (askedBytes < HEADER || load<u8>(asked, 3) != 1 || le24(asked) < ANSWER_MIN) return IDENTIFY_NO;
+  if (askedBytes < HEADER + ANSWER_MIN) return isOver ? IDENTIFY_NO : IDENTIFY_MORE;
   const payload = asked + HEADER;
   const hasProtocol = (load<u32>(payload) & PROTOCOL_41) != 0 && load<u32>(payload, 4) <= PACKET_MAX;
-  return hasProtocol && (load<u64>(payload, 9) | load<u64>(payload, 17) | load<u32>(payload, 24)) == 0;
+  const isFilled = (load<u64>(payload, 9) | load<u64>(payload, 17) | load<u32>(payload, 24)) == 0;
+  return hasProtocol && isFilled ? LOGIN : IDENTIFY_NO;
 }
 
 /** COMMAND when the sample begins with one that is answered. */

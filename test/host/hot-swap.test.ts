@@ -20,7 +20,7 @@ import { Chunk } from './parsers/sdk/chunk';
 import { beginOutput, endOutput, enter } from './parsers/sdk/output';
 import { consume } from './parsers/http1/frame';
 export { abi_version, layout } from './parsers/sdk/module';
-export { open, close, identify } from './parsers/http1/index';
+export { configure, open, close, identify } from './parsers/http1/index';
 
 const BOOM: u32 = 0x4d4f4f42;
 
