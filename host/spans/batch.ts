@@ -101,18 +101,18 @@ export class SpanBatch {
 export class SealedBatch implements Spans {
   readonly columns: SpanColumns;
   readonly length: number;
-  readonly #protocols: readonly SpanProtocol[];
+  readonly protocols: readonly SpanProtocol[];
 
   constructor(columns: SpanColumns, length: number, protocols: readonly SpanProtocol[]) {
     this.columns = columns;
     this.length = length;
-    this.#protocols = protocols;
+    this.protocols = protocols;
   }
 
   read(index: number): Span {
     const c = this.columns;
     if (index < 0 || index >= this.length) throw new RangeError(`span ${index} of ${this.length}`);
-    const protocol = this.#protocols[c.protocol[index]!]!;
+    const protocol = this.protocols[c.protocol[index]!]!;
     const flags = c.flags[index]!;
     const endpoint = c.endpoints[index]!;
     const isServer = (flags & SPAN_SERVER) !== 0;

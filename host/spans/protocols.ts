@@ -17,7 +17,7 @@ export interface AttributeField {
 }
 
 /** A span name template as alternating literal text and attribute names. */
-type NamePart = { readonly literal: string } | { readonly attribute: string };
+export type NamePart = { readonly literal: string } | { readonly attribute: string };
 
 type StatusRule = (status: number) => boolean;
 
