@@ -109,6 +109,10 @@ export class SealedBatch implements Spans {
     this.protocols = protocols;
   }
 
+  get batches(): readonly SealedBatch[] {
+    return [this];
+  }
+
   read(index: number): Span {
     const c = this.columns;
     if (index < 0 || index >= this.length) throw new RangeError(`span ${index} of ${this.length}`);

@@ -2,6 +2,7 @@
  * One span as an object: what printers show and exporters convert. The data path never builds these; it fills
  * struct-of-arrays batches (batch.ts) and a consumer reads a batch span by span through `Spans`.
  */
+import type { SealedBatch } from './batch.ts';
 
 export type SpanKind = 'server' | 'client' | 'producer' | 'consumer' | 'internal';
 export type SpanStatus = 'unset' | 'ok' | 'error';
@@ -35,9 +36,11 @@ export interface Span {
   readonly resource: Resource;
 }
 
-/** A batch of spans, read one by one. Reading builds the object; nothing is cached. */
+/** A batch of spans, read one by one (reading builds the object; nothing is cached) or column by column. */
 export interface Spans {
   readonly length: number;
+  /** The batches it consists of, in order. */
+  readonly batches: readonly SealedBatch[];
   read(index: number): Span;
 }
 

@@ -1,5 +1,7 @@
 /** Spans, batches and a log for the export tests. */
 import { C, type CounterId, type Counters, createCounters } from '../../host/self/counters.ts';
+import { SealedBatch, SPAN_ERROR, SPAN_HAS_PARENT, SPAN_SERVER, SpanColumns } from '../../host/spans/batch.ts';
+import type { SpanProtocol } from '../../host/spans/protocols.ts';
 import type { Resource, Span, Spans } from '../../host/spans/span.ts';
 
 export const NGINX: Resource = { attributes: { 'service.name': 'nginx', 'process.pid': 4711, 'host.name': 'node-1' } };
@@ -24,13 +26,74 @@ export function span(index: number, change: Partial<Span> = {}): Span {
   };
 }
 
-export function batch(...spans: Span[]): Spans {
-  return { length: spans.length, read: (index) => spans[index]! };
+/** A batch of just these spans: each has a protocol of its own, whose constants are the span's attributes. */
+export function batch(...spans: Span[]): SealedBatch {
+  const states = spans.map(({ traceState }) => (traceState === undefined ? [] : textRecord(TRACE_STATE, traceState)));
+  const columns = new SpanColumns(spans.length, states.flat().length);
+  columns.words.set(states.flat());
+  spans.forEach((one, i) => {
+    columns.protocol[i] = i;
+    columns.flags[i] =
+      (one.kind === 'client' || one.kind === 'producer' ? 0 : SPAN_SERVER) |
+      (one.status === 'error' ? SPAN_ERROR : 0) |
+      (one.parentSpanId === undefined ? 0 : SPAN_HAS_PARENT);
+    columns.traceFlags[i] = one.traceFlags;
+    columns.traceId.set(idWords(one.traceId), i * 4);
+    columns.spanId.set(idWords(one.spanId), i * 2);
+    columns.parentSpanId.set(idWords(one.parentSpanId ?? '0'.repeat(16)), i * 2);
+    columns.start.set(halves(one.startTimeUnixNano), i * 2);
+    columns.end.set(halves(one.endTimeUnixNano), i * 2);
+    columns.attributesAt[i] = states.slice(0, i).flat().length;
+    columns.requestAttributes[i] = states[i]!.length > 0 ? 1 : 0;
+    columns.endpoints.push({ ...NOWHERE, resource: one.resource });
+  });
+  return new SealedBatch(columns, spans.length, spans.map(protocolOf));
+}
+
+const NOWHERE = { localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 };
+const TRACE_STATE = 1;
+
+function protocolOf({ name, kind, protocol, attributes }: Span): SpanProtocol {
+  return {
+    name: protocol,
+    kind: 'other',
+    constants: attributes,
+    attributes: [undefined, { name: 'tracestate', type: 'string', reported: false, redaction: undefined }],
+    traceparentId: 0,
+    tracestateId: TRACE_STATE,
+    statusAttribute: undefined,
+    isServerError: () => false,
+    isClientError: () => false,
+    requestBodyAttribute: undefined,
+    responseBodyAttribute: undefined,
+    nameParts: [{ literal: name }],
+    fallbackParts: [],
+    nameFallback: name,
+    serverKind: kind,
+    clientKind: kind,
+  };
+}
+
+function idWords(hex: string): number[] {
+  return hex.match(/.{8}/g)!.map((word) => Number.parseInt(word, 16));
+}
+
+function halves(nanos: bigint): [number, number] {
+  return [Number(nanos & 0xffff_ffffn), Number(nanos >> 32n)];
+}
+
+/** An attribute record of the ABI, in words. */
+export function textRecord(id: number, text: string | Uint8Array): number[] {
+  const content = Buffer.from(text);
+  const bytes = new Uint8Array(4 + ((content.length + 3) & ~3));
+  new DataView(bytes.buffer).setUint32(0, id | (content.length << 16), true);
+  bytes.set(content, 4);
+  return [...new Uint32Array(bytes.buffer)];
 }
 
 /** `count` spans with the ids first, first + 1, … */
-export function numbered(count: number, first = 0): Spans {
-  return { length: count, read: (index) => span(first + index) };
+export function numbered(count: number, first = 0): SealedBatch {
+  return batch(...Array.from({ length: count }, (_, index) => span(first + index)));
 }
 
 export class TestLog {

@@ -34,7 +34,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
     const spans = batch(
       span(0, { parentSpanId: PARENT, traceState: 'congo=t61rcWkgMzE,rojo=00f067aa0ba902b7', status: 'error' }),
       span(1, { resource: REDIS, kind: 'client', protocol: 'redis', name: 'SET', traceFlags: 0, parentSpanId: PARENT }),
-      span(2, { kind: 'producer', status: 'ok' }),
+      span(2, { kind: 'producer' }),
       span(3, { kind: 'consumer' }),
       span(4, { kind: 'internal', startTimeUnixNano: 0n, endTimeUnixNano: 2n ** 63n }),
     );
@@ -64,7 +64,8 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
     });
     expect(client!.resource).toEqual({ 'service.name': 'string:redis-server', 'process.pid': 'int:4712' });
     expect(client!.span).toMatchObject({ name: 'SET', kind: 3, flags: 0x100, parentSpanId: PARENT });
-    expect(producer!.span).toMatchObject({ kind: 4, status: { code: 1 } });
+    expect(producer!.span.kind).toBe(4);
+    expect(producer!.span.status?.code ?? 0).toBe(0);
     expect(producer!.span.parentSpanId ?? '').toHaveLength(0);
     expect(consumer!.span.kind).toBe(5);
     expect(internal!.span).toMatchObject({ kind: 1, endTimeUnixNano: String(2n ** 63n) });
@@ -101,8 +102,8 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
       double: 'double:0.1',
       yes: 'bool:true',
       no: 'bool:false',
-      beyond: 'string:18446744073709552000',
-      infinite: 'string:Infinity',
+      beyond: protocol === 'http/json' ? 'string:18446744073709552000' : 'double:18446744073709552000',
+      infinite: protocol === 'http/json' ? 'string:Infinity' : 'double:Infinity',
     });
   });
 

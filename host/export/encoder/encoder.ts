@@ -5,10 +5,13 @@
  * The module's memory: what stays (protocol records and their texts), then what belongs to the batch at work (columns,
  * endpoints, resources), then the request.
  */
+import { readFileSync } from 'node:fs';
+import type { InstrumentationScope } from '@opentelemetry/core';
+import { buildProduct } from '../../kernel/addon.ts';
 import type { SealedBatch, SpanColumns } from '../../spans/batch.ts';
 import type { Endpoint } from '../../spans/endpoint.ts';
 import type { SpanProtocol } from '../../spans/protocols.ts';
-import type { Resource } from '../../spans/span.ts';
+import type { Resource, Spans } from '../../spans/span.ts';
 import { Arena, SLACK } from './arena.ts';
 import { resourceField, scopeField, utf8 } from './fields.ts';
 import * as l from './layout.ts';
@@ -55,16 +58,22 @@ export class OtlpEncoder {
   readonly #endpoints = new Map<Endpoint, number>();
   readonly #resources = new Map<Resource, number>();
 
-  constructor(module: WebAssembly.Module, scope: { readonly name: string; readonly version: string }) {
+  constructor({ name, version = '' }: InstrumentationScope) {
+    const module = new WebAssembly.Module(readFileSync(buildProduct('otlp-encoder.wasm')));
     this.#exports = new WebAssembly.Instance(module).exports as unknown as Exports;
-    this.#scope = scopeField(scope.name, scope.version);
+    this.#scope = scopeField(name, version);
     const { memory } = this.#exports;
     this.#tables = new Arena(memory, this.#exports.base());
     this.#batch = new Arena(memory, this.#exports.base() + TABLES_BYTES);
   }
 
-  /** The batch as an ExportTraceServiceRequest. Requests written one behind the other are one request. */
-  encode({ columns, length, protocols }: SealedBatch): Uint8Array<ArrayBuffer> {
+  /** The spans as an ExportTraceServiceRequest: those of their batches, which are one request when joined. */
+  encode({ batches }: Spans): Uint8Array {
+    const requests = batches.map((batch) => this.#encodeBatch(batch));
+    return requests.length === 1 ? requests[0]! : Buffer.concat(requests);
+  }
+
+  #encodeBatch({ columns, length, protocols }: SealedBatch): Uint8Array {
     this.#begin(columns);
     const batch = this.#batch.take(l.BATCH_SIZE);
     const { fixedBytes, copies } = this.#putProtocols(batch, columns.protocol, protocols);

@@ -3,7 +3,15 @@
  * which they first come. Requests can be joined by writing one behind the other.
  * https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/collector/trace/v1/trace_service.proto
  */
-import { BATCH_ENDPOINTS, BATCH_NEXT, BATCH_RESOURCE_COUNT, BATCH_RESOURCES, BATCH_SCOPE, BATCH_SPANS, ENDPOINT_RESOURCE } from '../layout';
+import {
+  BATCH_ENDPOINTS,
+  BATCH_NEXT,
+  BATCH_RESOURCE_COUNT,
+  BATCH_RESOURCES,
+  BATCH_SCOPE,
+  BATCH_SPANS,
+  ENDPOINT_RESOURCE,
+} from '../layout';
 import { BYTES, copyBytes, fillRoom, ROOM, tag } from './protobuf';
 import { attributeBytes, writeSpan } from './span';
 
@@ -52,7 +60,14 @@ function linkByResource(batch: usize): void {
   }
 }
 
-function writeResourceSpans(to: usize, batch: usize, resource: usize, first: u32, fixedBytes: usize, copies: usize): usize {
+function writeResourceSpans(
+  to: usize,
+  batch: usize,
+  resource: usize,
+  first: u32,
+  fixedBytes: usize,
+  copies: usize,
+): usize {
   ensure(to + load<u32>(resource, 4) + load<u32>(batch, BATCH_SCOPE + 4) + 32);
   const resourceSpans = to + 1;
   store<u8>(to, tag(RESOURCE_SPANS, BYTES));
@@ -82,6 +97,6 @@ function writeEncoded(to: usize, encoded: usize): usize {
 }
 
 function ensure(end: usize): void {
-  const missing = end + SLACK - (<usize>memory.size() << 16);
+  const missing = end + SLACK - ((<usize>memory.size()) << 16);
   if (<isize>missing > 0) memory.grow(<i32>((missing + PAGE - 1) / PAGE + 16));
 }

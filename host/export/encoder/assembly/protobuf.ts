@@ -37,7 +37,7 @@ export function fillRoom(to: usize, end: usize): void {
 
 /** Field number 16 and above: a tag of two bytes. */
 export function writeLongTag(to: usize, field: u32, type: u8): usize {
-  return writeVarint(to, (<u64>field << 3) | type);
+  return writeVarint(to, ((<u64>field) << 3) | type);
 }
 
 /** A field of bytes that stand at `from`. */

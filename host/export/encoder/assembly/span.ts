@@ -29,7 +29,6 @@ import {
   CONSTANT_KIND,
   CONSTANT_SIZE,
   CONSTANT_VALUE,
-  DOUBLE,
   ENDPOINT_LOCAL,
   ENDPOINT_LOCAL_LENGTH,
   ENDPOINT_LOCAL_PORT,
@@ -66,7 +65,7 @@ import {
 import { BYTES, FIXED32, fillRoom, ROOM, tag, VARINT, writeBytes, writeFixed64, writeLongTag } from './protobuf';
 import { NUMBER_MAX, OTHER_LENGTH, other, writeDecimal, writeName } from './text';
 import { GROWTH, isUtf8, repair } from './utf8';
-import { clearValues, kindOf, setText, setValue, contentOf, writeValues } from './values';
+import { clearValues, contentOf, kindOf, setText, setValue, writeValues } from './values';
 
 // Span flags of host/spans/batch.ts.
 const SERVER: u32 = 1;
@@ -103,7 +102,9 @@ let traceStateLength: usize = 0;
 
 /** Writes the span without tag and length to `to`; `repaired` is room for GROWTH times its attributes. */
 export function writeSpan(to: usize, batch: usize, index: u32, repaired: usize): usize {
-  const protocol = load<u32>(load<u32>(batch, BATCH_PROTOCOLS) + load<u16>(column(batch, BATCH_PROTOCOL, index, 1)) * 4);
+  const protocol = load<u32>(
+    load<u32>(batch, BATCH_PROTOCOLS) + load<u16>(column(batch, BATCH_PROTOCOL, index, 1)) * 4,
+  );
   const flags = <u32>load<u16>(column(batch, BATCH_FLAGS, index, 1));
   scratch = repaired;
   gather(batch, index, protocol, flags);
@@ -241,11 +242,13 @@ function setOutcome(protocol: usize, batch: usize, index: u32, flags: u32): void
 /** Unless the message names it: the status in its own words, as a number, or that there is none. */
 function setErrorType(errorType: u32, statusKey: u32, status: u32): void {
   if (kindOf(errorType) != ABSENT) return;
-  if (status == 0) return setText(errorType, other(), OTHER_LENGTH);
   const said = statusKey == NO_KEY ? ABSENT : kindOf(statusKey);
-  if (said == TEXT) return setValue(errorType, TEXT, contentOf(statusKey));
-  const end = writeDecimal(numberText, said == INT ? <i64>contentOf(statusKey) : <i64>status);
-  setText(errorType, numberText, end - numberText);
+  if (status == 0) setText(errorType, other(), OTHER_LENGTH);
+  else if (said == TEXT) setValue(errorType, TEXT, contentOf(statusKey));
+  else {
+    const end = writeDecimal(numberText, said == INT ? <i64>contentOf(statusKey) : <i64>status);
+    setText(errorType, numberText, end - numberText);
+  }
 }
 
 function key(protocol: usize, offset: usize): u32 {
@@ -265,7 +268,8 @@ function writeSpanName(to: usize, protocol: usize): usize {
   const text = to + 1 + ROOM;
   let end = writeName(text, load<u32>(protocol, PROTOCOL_NAME));
   if (end == 0) end = writeName(text, load<u32>(protocol, PROTOCOL_NAME_FALLBACK));
-  if (end == 0) return writeBytes(to, NAME, load<u32>(protocol, PROTOCOL_NAME_PLAIN), load<u32>(protocol, PROTOCOL_NAME_PLAIN + 4));
+  if (end == 0)
+    return writeBytes(to, NAME, load<u32>(protocol, PROTOCOL_NAME_PLAIN), load<u32>(protocol, PROTOCOL_NAME_PLAIN + 4));
   fillRoom(to + 1, end);
   return end;
 }

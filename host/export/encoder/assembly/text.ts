@@ -1,7 +1,7 @@
 /** Numbers as text, and the span's name from its template. */
 import { BOOLEAN, INT, PART_END, PART_KEY, PART_SIZE, TEXT } from '../layout';
 import { copyBytes } from './protobuf';
-import { kindOf, contentOf } from './values';
+import { contentOf, kindOf } from './values';
 
 /** Longest text of an i64. */
 export const NUMBER_MAX: usize = 20;

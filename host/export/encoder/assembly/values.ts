@@ -36,7 +36,7 @@ export function setValue(key: u32, kind: u32, value: u64): void {
 }
 
 export function setText(key: u32, at: usize, length: usize): void {
-  setValue(key, TEXT, <u64>at | (<u64>length << 32));
+  setValue(key, TEXT, <u64>at | ((<u64>length) << 32));
 }
 
 export function kindOf(key: u32): u32 {
