@@ -102,3 +102,5 @@ export const INT = 2;
 /** Bits of an f64. */
 export const DOUBLE = 3;
 export const BOOLEAN = 4;
+/** A list of texts, in the order in which they came; a value of the module's own under that key stays alone. */
+export const TEXTS = 5;

@@ -61,11 +61,12 @@ import {
   PROTOCOL_SUSPECT_KEY,
   PROTOCOL_TRACESTATE_ID,
   TEXT,
+  TEXTS,
 } from '../layout';
 import { BYTES, FIXED32, fillRoom, ROOM, tag, VARINT, writeBytes, writeFixed64, writeLongTag } from './protobuf';
 import { NUMBER_MAX, OTHER_LENGTH, other, writeDecimal, writeName } from './text';
 import { GROWTH, isUtf8, repair } from './utf8';
-import { clearValues, contentOf, kindOf, setText, setValue, writeValues } from './values';
+import { addText, clearValues, contentOf, kindOf, setText, setValue, writeValues } from './values';
 
 // Span flags of host/spans/batch.ts.
 const SERVER: u32 = 1;
@@ -97,6 +98,8 @@ const KIND_CONSUMER: u8 = 5;
 /** Where texts of the span at work are put that do not stand in its attributes as they are. */
 const numberText: usize = memory.data(<i32>NUMBER_MAX + 16);
 let scratch: usize = 0;
+/** `text`: how long it is. */
+let textLength: usize = 0;
 let traceStateAt: usize = 0;
 let traceStateLength: usize = 0;
 
@@ -124,14 +127,14 @@ export function writeSpan(to: usize, batch: usize, index: u32, repaired: usize):
   return writeEnd(to, flags, kind, load<u8>(column(batch, BATCH_TRACE_FLAGS, index, 0)));
 }
 
-/** Bytes that the attributes of a row may come to, repaired ones included, beside what every span has. */
+/** Bytes that the values of a row may come to, repaired ones and tags within lists included. */
 export function attributeBytes(batch: usize, index: u32): usize {
   let bytes: usize = 0;
   const count = attributeCount(batch, index);
   let at = firstAttribute(batch, index);
   for (let left = count; left > 0; left--) {
     const length = <usize>load<u16>(at, 2);
-    bytes += length;
+    bytes += ATTRIBUTE_VALUE + length;
     at += <usize>ATTRIBUTE_VALUE + ((length + 3) & ~(<usize>3));
   }
   return bytes * GROWTH;
@@ -204,22 +207,28 @@ function setMessage(protocol: usize, at: usize, count: u32): void {
 }
 
 function setAttribute(key: u32, kind: u32, value: usize, length: usize): void {
-  if (kind == TEXT) {
-    if (isUtf8(value, length)) setText(key, value, length);
-    else {
-      const end = repair(scratch, value, length);
-      setText(key, scratch, end - scratch);
-      scratch = end;
-    }
+  if (kind == TEXT || kind == TEXTS) {
+    const at = text(value, length);
+    if (kind == TEXT) setText(key, at, textLength);
+    else addText(key, at, textLength);
   } else if (kind == BOOLEAN) {
     if (length == 1) setValue(key, kind, load<u8>(value) != 0 ? 1 : 0);
   } else if (length == 8) setValue(key, kind, load<u64>(value));
 }
 
+/** Address of the value as UTF-8, its length in `textLength`: itself, or a repaired copy. */
+function text(value: usize, length: usize): usize {
+  textLength = length;
+  if (isUtf8(value, length)) return value;
+  const at = scratch;
+  scratch = repair(at, value, length);
+  textLength = scratch - at;
+  return at;
+}
+
 function setTraceState(value: usize, length: usize): void {
-  traceStateAt = isUtf8(value, length) ? value : scratch;
-  if (traceStateAt == scratch) scratch = repair(scratch, value, length);
-  traceStateLength = traceStateAt == value ? length : scratch - traceStateAt;
+  traceStateAt = text(value, length);
+  traceStateLength = textLength;
 }
 
 /** Status, body sizes, and what the flags say. */
