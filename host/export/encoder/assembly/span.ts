@@ -134,7 +134,7 @@ export function attributeBytes(batch: usize, index: u32): usize {
   let at = firstAttribute(batch, index);
   for (let left = count; left > 0; left--) {
     const length = <usize>load<u16>(at, 2);
-    bytes += ATTRIBUTE_VALUE + length;
+    bytes += <usize>ATTRIBUTE_VALUE + length;
     at += <usize>ATTRIBUTE_VALUE + ((length + 3) & ~(<usize>3));
   }
   return bytes * GROWTH;

@@ -24,12 +24,12 @@ const TEXTS_MAX: u32 = 512;
 /** Ends a list. */
 const LAST: u32 = 0xffff_ffff;
 /** A text of a list: its address, its length, and the next one's place. */
-const ELEMENT: usize = 12;
+const ELEMENT: u32 = 12;
 
 const kinds: usize = memory.data(KEYS_MAX);
 const values: usize = memory.data(KEYS_MAX * 8, 8);
 const order: usize = memory.data(KEYS_MAX * 2, 2);
-const elements: usize = memory.data(TEXTS_MAX * 12, 4);
+const elements: usize = memory.data(TEXTS_MAX * ELEMENT, 4);
 let count: u32 = 0;
 let elementCount: u32 = 0;
 
@@ -63,7 +63,7 @@ export function addText(key: u32, at: usize, length: usize): void {
   const place = <u64>elementCount;
   elementCount++;
   const list = contentOf(key);
-  if (kind == TEXTS) store<u32>(elements + <usize>(list >> 32) * ELEMENT, <u32>place, 8);
+  if (kind == TEXTS) store<u32>(elements + <u32>(list >> 32) * ELEMENT, <u32>place, 8);
   setValue(key, TEXTS, (kind == TEXTS ? list & 0xffff_ffff : place) | (place << 32));
 }
 
