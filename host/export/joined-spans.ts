@@ -1,4 +1,5 @@
 /** Several batches read as one, so that what piled up during an outage goes out in a few requests. Copies nothing. */
+import type { SealedBatch } from '../spans/batch.ts';
 import type { Span, Spans } from '../spans/span.ts';
 
 export class JoinedSpans implements Spans {
@@ -11,6 +12,10 @@ export class JoinedSpans implements Spans {
   constructor(parts: readonly Spans[]) {
     this.#parts = parts;
     this.length = parts.reduce((total, part) => total + part.length, 0);
+  }
+
+  get batches(): readonly SealedBatch[] {
+    return this.#parts.flatMap(({ batches }) => batches);
   }
 
   read(index: number): Span {

@@ -1,8 +1,8 @@
 /**
- * OTLP over gRPC through OpenTelemetry's exporter.
+ * OTLP over gRPC: our encoder, and OpenTelemetry's transport.
  *
- * The gRPC channel has a connection back-off of its own that grows to two minutes, and an exporter cannot be told to
- * cancel a call; the queue does both for every sink alike. So an exporter is used until the first failure worth a
+ * The gRPC channel has a connection back-off of its own that grows to two minutes, and it cannot be told to
+ * cancel a call; the queue does both for every sink alike. So a transport is used until the first failure worth a
  * retry, then replaced, and it is ended by destroying its sockets, of which Node tells (diagnostics_channel, told
  * apart by async context): its calls then fail at once instead of keeping the process until their deadline.
  *
@@ -12,11 +12,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { Metadata, status } from '@grpc/grpc-js';
-import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
-import { CompressionAlgorithm } from '@opentelemetry/otlp-exporter-base';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
-import type { ExportOutcome } from '../spans/span.ts';
+import { type ExportResult, ExportResultCode, type InstrumentationScope } from '@opentelemetry/core';
+import { CompressionAlgorithm, type IOtlpExportDelegate } from '@opentelemetry/otlp-exporter-base';
+import { convertLegacyOtlpGrpcOptions, createOtlpGrpcExportDelegate } from '@opentelemetry/otlp-grpc-exporter-base';
+import type { ExportOutcome, Spans } from '../spans/span.ts';
+import { OtlpEncoder } from './encoder/encoder.ts';
+import { type EncodedRequest, encodedMetrics, encodedSerializer } from './encoder/request.ts';
 import { acceptedOutcome, shorten } from './otel-diagnostics.ts';
 import type { OtlpClient } from './otlp.ts';
 import { loggable, type OtlpConfig, tracesUrl } from './otlp-config.ts';
@@ -37,7 +38,7 @@ const REMEDIES: Readonly<Record<number, string>> = {
   [status.UNIMPLEMENTED]: 'this server takes no traces over gRPC, check endpoint and OTEL_EXPORTER_OTLP_PROTOCOL',
 };
 
-export function openGrpcClient(config: OtlpConfig): OtlpClient {
+export function openGrpcClient(config: OtlpConfig, scope: InstrumentationScope): OtlpClient {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(config.headers ?? {})) metadata.set(name, value);
   const options = {
@@ -48,27 +49,41 @@ export function openGrpcClient(config: OtlpConfig): OtlpClient {
     }),
     metadata,
   };
-  return new GrpcClient(() => new OTLPTraceExporter(options), loggable(config.endpoint ?? 'the gRPC endpoint'));
+  const makeTransport = () =>
+    createOtlpGrpcExportDelegate(
+      convertLegacyOtlpGrpcOptions(options, 'TRACES'),
+      encodedSerializer,
+      'otlp_grpc_span_exporter',
+      encodedMetrics,
+      undefined,
+      'TraceExportService',
+      '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+    );
+  return new GrpcClient(makeTransport, new OtlpEncoder(scope), loggable(config.endpoint ?? 'the gRPC endpoint'));
 }
 
+type Transport = IOtlpExportDelegate<EncodedRequest>;
+
 class GrpcClient implements OtlpClient {
-  readonly #make: () => SpanExporter;
+  readonly #make: () => Transport;
+  readonly #encoder: OtlpEncoder;
   readonly #target: string;
   #connection: Connection | undefined;
 
-  constructor(make: () => SpanExporter, target: string) {
+  constructor(make: () => Transport, encoder: OtlpEncoder, target: string) {
     this.#make = make;
+    this.#encoder = encoder;
     this.#target = target;
   }
 
-  async send(spans: ReadableSpan[], signal: AbortSignal): Promise<ExportOutcome> {
+  async send(spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
     const { promise, resolve } = Promise.withResolvers<ExportOutcome>();
     this.#connection ??= new Connection(this.#make());
     const abort = () => {
       resolve({ ok: false, retry: true, reason: `cannot export to ${this.#target}: ${shorten(signal.reason)}` });
     };
     signal.addEventListener('abort', abort, { once: true });
-    this.#connection.export(spans, ({ code, error }) => {
+    this.#connection.export({ body: this.#encoder.encode(spans), spans: spans.length }, ({ code, error }) => {
       resolve(code === ExportResultCode.SUCCESS ? acceptedOutcome(spans.length) : this.#outcome(error));
     });
     const outcome = await promise;
@@ -96,18 +111,18 @@ class GrpcClient implements OtlpClient {
   }
 }
 
-/** An exporter and the sockets that were opened for it. */
+/** A transport and the sockets that were opened for it. */
 class Connection {
-  readonly #exporter: SpanExporter;
+  readonly #transport: Transport;
   readonly #sockets = new Set<Socket>();
   #ended = false;
 
-  constructor(exporter: SpanExporter) {
-    this.#exporter = exporter;
+  constructor(transport: Transport) {
+    this.#transport = transport;
   }
 
-  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    connections.run(this, () => this.#exporter.export(spans, done));
+  export(request: EncodedRequest, done: (result: ExportResult) => void): void {
+    connections.run(this, () => this.#transport.export(request, done));
   }
 
   adopt(socket: Socket): void {
@@ -119,7 +134,7 @@ class Connection {
   async end(): Promise<void> {
     this.#ended = true;
     for (const socket of this.#sockets) socket.destroy();
-    await this.#exporter.shutdown();
+    await this.#transport.shutdown();
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * OTLP over HTTP, JSON or protobuf, through OpenTelemetry's exporters.
+ * OTLP over HTTP: protobuf of our encoder through OpenTelemetry's transport, JSON through its exporter.
  *
- * Those retry by themselves, do not say what Retry-After was, and cannot be cancelled; the queue does all that for
+ * Both retry by themselves, do not say what Retry-After was, and cannot be cancelled; the queue does all that for
  * every sink alike. So an export here is one request:
  * - The exporter is given a timeout shorter than its smallest back-off (0.8 s), which is its documented way of not
  *   retrying; the socket timeout it derives from that is taken off again, the queue's abort signal ends the request.
@@ -11,11 +11,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe } from 'node:diagnostics_channel';
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
-import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
+import { type ExportResult, ExportResultCode, type InstrumentationScope } from '@opentelemetry/core';
 import { CompressionAlgorithm, OTLPExporterError } from '@opentelemetry/otlp-exporter-base';
-import { convertLegacyHttpOptions } from '@opentelemetry/otlp-exporter-base/node-http';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
-import type { ExportOutcome } from '../spans/span.ts';
+import {
+  convertLegacyHttpOptions,
+  createOtlpHttpExportDelegate,
+  type OTLPExporterNodeConfigBase,
+} from '@opentelemetry/otlp-exporter-base/node-http';
+import type { ExportOutcome, Spans } from '../spans/span.ts';
+import { OtlpEncoder } from './encoder/encoder.ts';
+import { encodedMetrics, encodedSerializer } from './encoder/request.ts';
 import { acceptedOutcome, shorten } from './otel-diagnostics.ts';
 import type { OtlpClient } from './otlp.ts';
 import { loggable, type OtlpConfig, type OtlpProtocol, tracesUrl } from './otlp-config.ts';
@@ -35,11 +40,17 @@ const REMEDIES: Readonly<Record<number, string>> = {
   415: 'check OTEL_EXPORTER_OTLP_PROTOCOL',
 };
 
-export async function openHttpClient(protocol: OtlpProtocol, config: OtlpConfig): Promise<OtlpClient> {
-  const { OTLPTraceExporter } =
-    protocol === 'http/json'
-      ? await import('@opentelemetry/exporter-trace-otlp-http')
-      : await import('@opentelemetry/exporter-trace-otlp-proto');
+/** What sends spans: an exporter, or a transport with our encoder before it. */
+interface Exporter {
+  export(spans: Spans, done: (result: ExportResult) => void): void;
+  shutdown(): Promise<void>;
+}
+
+export async function openHttpClient(
+  protocol: Exclude<OtlpProtocol, 'grpc'>,
+  config: OtlpConfig,
+  scope: InstrumentationScope,
+): Promise<OtlpClient> {
   const options = {
     ...(config.endpoint !== undefined && { url: tracesUrl(config.endpoint, protocol) }),
     ...(config.headers !== undefined && { headers: config.headers }),
@@ -47,29 +58,54 @@ export async function openHttpClient(protocol: OtlpProtocol, config: OtlpConfig)
       compression: config.compression === 'gzip' ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
     }),
   };
-  // What the exporter makes of options and environment; the agent carries the certificates the environment names.
+  // What OpenTelemetry makes of options and environment; the agent carries the certificates the environment names.
   const { url, agentFactory } = convertLegacyHttpOptions(options, 'TRACES', 'v1/traces', {});
   const agent = await agentFactory(new URL(url).protocol);
-  const timeoutMillis = SHORTER_THAN_ANY_BACKOFF_MS;
-  return new HttpClient(
-    new OTLPTraceExporter({ ...options, timeoutMillis, httpAgentOptions: () => agent }),
-    agent,
-    url,
+  const all = { ...options, timeoutMillis: SHORTER_THAN_ANY_BACKOFF_MS, httpAgentOptions: () => agent };
+  const exporter = await (protocol === 'http/json' ? jsonExporter(all, scope) : protobufExporter(all, scope));
+  return new HttpClient(exporter, agent, url);
+}
+
+async function jsonExporter(options: OTLPExporterNodeConfigBase, scope: InstrumentationScope): Promise<Exporter> {
+  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
+  const { toReadableSpans } = await import('./readable-span.ts');
+  const exporter = new OTLPTraceExporter(options);
+  return {
+    export: (spans, done) => exporter.export(toReadableSpans(spans, scope), done),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+function protobufExporter(options: OTLPExporterNodeConfigBase, scope: InstrumentationScope): Exporter {
+  const configuration = convertLegacyHttpOptions(options, 'TRACES', 'v1/traces', {
+    'Content-Type': 'application/x-protobuf',
+  });
+  const transport = createOtlpHttpExportDelegate(
+    configuration,
+    encodedSerializer,
+    'otlp_http_span_exporter',
+    encodedMetrics,
+    undefined,
   );
+  const encoder = new OtlpEncoder(scope);
+  return {
+    export: (spans, done) => transport.export({ body: encoder.encode(spans), spans: spans.length }, done),
+    shutdown: () => transport.shutdown(),
+  };
 }
 
 class HttpClient implements OtlpClient {
-  readonly #exporter: SpanExporter;
+  readonly #exporter: Exporter;
   readonly #agent: Agent;
   readonly #url: string;
 
-  constructor(exporter: SpanExporter, agent: Agent, url: string) {
+  constructor(exporter: Exporter, agent: Agent, url: string) {
     this.#exporter = exporter;
     this.#agent = agent;
     this.#url = loggable(url);
   }
 
-  send(spans: ReadableSpan[], signal: AbortSignal): Promise<ExportOutcome> {
+  send(spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
     const attempt = new Attempt(signal);
     return attempts.run(attempt, async () => {
       const { promise, resolve } = Promise.withResolvers<ExportOutcome>();

@@ -1,19 +1,17 @@
 /**
- * The OTLP sink: converts a batch and hands it to OpenTelemetry's exporter for the chosen protocol. Only that exporter
- * is loaded, with the first batch (the gRPC one alone brings some hundred files).
+ * The OTLP sink: hands a batch to the client for the chosen protocol. Only that client is loaded, with the first batch
+ * (gRPC's transport alone brings some hundred files).
  * https://opentelemetry.io/docs/specs/otlp/
  */
 import type { InstrumentationScope } from '@opentelemetry/core';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { ExportOutcome, SpanSink, Spans } from '../spans/span.ts';
 import type { ExportLog } from './failure-log.ts';
 import { bridgeDiagnostics, shorten } from './otel-diagnostics.ts';
 import { type OtlpConfig, type OtlpProtocol, otlpProtocol } from './otlp-config.ts';
-import { toReadableSpans } from './readable-span.ts';
 
-/** One exporter with its connections. send() tries once; it settles soon after its signal is aborted. */
+/** One transport with its connections. send() tries once; it settles soon after its signal is aborted. */
 export interface OtlpClient {
-  send(spans: ReadableSpan[], signal: AbortSignal): Promise<ExportOutcome>;
+  send(spans: Spans, signal: AbortSignal): Promise<ExportOutcome>;
   close(): Promise<void>;
 }
 
@@ -31,11 +29,11 @@ export class OtlpSink implements SpanSink {
 
   async export(spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
     try {
-      this.#client ??= await openClient(otlpProtocol(this.#config), this.#config);
+      this.#client ??= await openClient(otlpProtocol(this.#config), this.#config, this.#scope);
     } catch (error) {
       return { ok: false, retry: false, reason: shorten(error) };
     }
-    return this.#client.send(toReadableSpans(spans, this.#scope), signal);
+    return this.#client.send(spans, signal);
   }
 
   async shutdown(): Promise<void> {
@@ -44,7 +42,11 @@ export class OtlpSink implements SpanSink {
   }
 }
 
-async function openClient(protocol: OtlpProtocol, config: OtlpConfig): Promise<OtlpClient> {
-  if (protocol === 'grpc') return (await import('./otlp-grpc.ts')).openGrpcClient(config);
-  return (await import('./otlp-http.ts')).openHttpClient(protocol, config);
+async function openClient(
+  protocol: OtlpProtocol,
+  config: OtlpConfig,
+  scope: InstrumentationScope,
+): Promise<OtlpClient> {
+  if (protocol === 'grpc') return (await import('./otlp-grpc.ts')).openGrpcClient(config, scope);
+  return (await import('./otlp-http.ts')).openHttpClient(protocol, config, scope);
 }

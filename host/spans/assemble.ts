@@ -2,7 +2,7 @@
  * Paired messages become spans: one row of the batch each, no objects.
  * A span runs from the request's first byte to the response's last byte, as the side that owns the socket saw them.
  */
-import { ATTRIBUTE_VALUE, MESSAGE_ERROR, MESSAGE_PARTIAL, MESSAGE_SUSPECT } from '../../parsers/sdk/abi.ts';
+import { MESSAGE_ERROR, MESSAGE_PARTIAL, MESSAGE_SUSPECT } from '../../parsers/sdk/abi.ts';
 import { C, type Counters } from '../self/counters.ts';
 import {
   type SealedBatch,
@@ -17,6 +17,7 @@ import {
 import type { Endpoint } from './endpoint.ts';
 import type { Messages } from './messages.ts';
 import type { ProtocolTable, SpanProtocol } from './protocols.ts';
+import { Refiner, refinedMax } from './refine.ts';
 import { emptyTraceParent, IdSource, parseTraceParent } from './trace-context.ts';
 
 const TWO_32 = 0x1_0000_0000;
@@ -31,8 +32,7 @@ export interface AssemblerOptions {
 
 export class Assembler {
   readonly #batch: SpanBatch;
-  /** The attribute words of the batch, as bytes. */
-  readonly #bytes: Uint8Array;
+  readonly #refiner: Refiner;
   readonly #messages: Messages;
   readonly #protocols: ProtocolTable;
   readonly #counters: Counters;
@@ -46,7 +46,7 @@ export class Assembler {
 
   constructor(messages: Messages, protocols: ProtocolTable, counters: Counters, options: AssemblerOptions) {
     this.#batch = new SpanBatch(options.batchSpans);
-    this.#bytes = new Uint8Array(this.#batch.columns.words.buffer);
+    this.#refiner = new Refiner(this.#batch.columns.words);
     this.#messages = messages;
     this.#protocols = protocols;
     this.#counters = counters;
@@ -70,9 +70,7 @@ export class Assembler {
       this.#counters[C.pairs_dropped_untimed]! += 1;
       return;
     }
-    const requestWords = m.attributesWords[request]!;
-    const responseWords = response < 0 ? 0 : m.attributesWords[response]!;
-    if (!this.#batch.hasRoom(requestWords + responseWords)) this.flush();
+    if (!this.#batch.hasRoom(this.#mostWords(request) + (response < 0 ? 0 : this.#mostWords(response)))) this.flush();
     const index = firstProtocol + m.protocol[request]!;
     const protocol = this.#protocols.list[index]!;
     const batch = this.#batch;
@@ -89,10 +87,9 @@ export class Assembler {
     this.#addTimes(c.end, i, m.lastLow[last]!, m.lastHigh[last]!);
     if (endsBeforeStart(c.start, c.end, i)) this.#addTimes(c.end, i, m.firstLow[request]!, m.firstHigh[request]!);
     c.attributesAt[i] = batch.wordsUsed;
-    c.requestAttributes[i] = m.attributes[request]!;
-    c.responseAttributes[i] = response < 0 ? 0 : m.attributes[response]!;
-    this.#copyAttributes(request, requestWords);
-    if (response >= 0) this.#copyAttributes(response, responseWords);
+    c.requestAttributes[i] = this.#takeAttributes(request, protocol);
+    const parent = this.#identify(i);
+    c.responseAttributes[i] = response < 0 ? 0 : this.#takeAttributes(response, protocol);
     const seen = m.flags[request]! | m.flags[last]!;
     let flags = isServer ? SPAN_SERVER : 0;
     const isError = isServer ? protocol.isServerError(status) : protocol.isClientError(status);
@@ -100,7 +97,7 @@ export class Assembler {
     if ((seen & MESSAGE_PARTIAL) !== 0) flags |= SPAN_PARTIAL;
     if ((seen & MESSAGE_SUSPECT) !== 0) flags |= SPAN_SUSPECT;
     if (response < 0) flags |= SPAN_ONE_WAY;
-    c.flags[i] = flags | this.#identify(i, protocol, c.attributesAt[i]!);
+    c.flags[i] = flags | parent;
     this.#counters[C.spans_made]! += 1;
     this.#oldestMs = Math.min(this.#oldestMs, performance.now());
   }
@@ -121,21 +118,27 @@ export class Assembler {
     column[i * 2 + 1] = high + this.#offsetHigh + (sum >= TWO_32 ? 1 : 0);
   }
 
-  #copyAttributes(message: number, words: number): void {
-    const batch = this.#batch;
-    const source = this.#messages.slab.words;
-    const from = this.#messages.attributesAt[message]!;
-    const to = batch.wordsUsed;
-    const target = batch.columns.words;
-    for (let w = 0; w < words; w++) target[to + w] = source[from + w]!;
-    batch.wordsUsed = to + words;
+  /** Room that the attributes of a message may need. */
+  #mostWords(message: number): number {
+    const m = this.#messages;
+    return refinedMax(m.attributesWords[message]!, m.attributes[message]!);
   }
 
-  /** Trace, parent and span id of row i; returns SPAN_HAS_PARENT or 0. */
-  #identify(i: number, protocol: SpanProtocol, at: number): number {
+  /** Returns how many there are. */
+  #takeAttributes(message: number, protocol: SpanProtocol): number {
+    const m = this.#messages;
+    const { slab, attributesAt, attributes } = m;
+    const batch = this.#batch;
+    const at = attributesAt[message]!;
+    batch.wordsUsed = this.#refiner.take(protocol, slab.words, at, attributes[message]!, batch.wordsUsed);
+    return this.#refiner.count;
+  }
+
+  /** Trace, parent and span id of row i, whose request was just taken; returns SPAN_HAS_PARENT or 0. */
+  #identify(i: number): number {
     const c = this.#batch.columns;
     this.#ids.fill(c.spanId, i * 2, 2);
-    if (this.#findParent(protocol, at, c.requestAttributes[i]!)) {
+    if (this.#findParent()) {
       for (let w = 0; w < 4; w++) c.traceId[i * 4 + w] = this.#parent.traceId[w]!;
       for (let w = 0; w < 2; w++) c.parentSpanId[i * 2 + w] = this.#parent.parentId[w]!;
       c.traceFlags[i] = this.#parent.flags;
@@ -146,19 +149,9 @@ export class Assembler {
     return 0;
   }
 
-  #findParent(protocol: SpanProtocol, at: number, count: number): boolean {
-    if (protocol.traceparentId === 0) return false;
-    const words = this.#batch.columns.words;
-    let word = at;
-    for (let left = count; left > 0; left--) {
-      const head = words[word]!;
-      const length = head >>> 16;
-      if ((head & 0xffff) === protocol.traceparentId) {
-        return parseTraceParent(this.#bytes, word * 4 + ATTRIBUTE_VALUE, length, this.#parent);
-      }
-      word += 1 + ((length + 3) >>> 2);
-    }
-    return false;
+  #findParent(): boolean {
+    const { traceparentAt, traceparentLength, sourceBytes } = this.#refiner;
+    return traceparentAt > 0 && parseTraceParent(sourceBytes, traceparentAt, traceparentLength, this.#parent);
   }
 }
 

@@ -1,14 +1,15 @@
 /**
  * Spans as columns. The assembler fills one SpanBatch again and again; `seal` copies what is filled into arrays of
  * just that length and hands them on as a SealedBatch, which exporters read span by span (or column by column).
- * Times are nanoseconds since the Unix epoch in two u32 halves, ids are u32 words, attributes are ABI attribute
- * records (parsers/sdk/abi.ts) of request and response one after the other in one word array.
+ * Times are nanoseconds since the Unix epoch in two u32 halves, ids are u32 words, attributes are refined attribute
+ * records (refine.ts) of request and response one after the other in one word array.
  */
 
-import { MESSAGE_MAX } from '../../parsers/sdk/abi.ts';
+import { ATTRIBUTES_MAX, MESSAGE_MAX } from '../../parsers/sdk/abi.ts';
 import { decodeAttributes } from './attributes.ts';
 import { addPeerAttributes, type Endpoint } from './endpoint.ts';
 import { nameSpan, type SpanProtocol, spanKind } from './protocols.ts';
+import { refinedMax } from './refine.ts';
 import type { Attributes, Span, SpanStatus, Spans } from './span.ts';
 
 /** Span flags. */
@@ -23,7 +24,7 @@ export const SPAN_ONE_WAY = 32;
 const NS_PER_SECOND = 1e9;
 const ATTRIBUTE_WORDS_PER_SPAN = 96;
 /** A request and a response of the longest kind: an empty batch takes any span. */
-const PAIR_WORDS_MAX = (2 * MESSAGE_MAX) >>> 2;
+const PAIR_WORDS_MAX = 2 * refinedMax(MESSAGE_MAX >>> 2, ATTRIBUTES_MAX);
 
 export class SpanColumns {
   readonly protocol: Uint16Array;
@@ -106,18 +107,22 @@ export class SpanBatch {
 export class SealedBatch implements Spans {
   readonly columns: SpanColumns;
   readonly length: number;
-  readonly #protocols: readonly SpanProtocol[];
+  readonly protocols: readonly SpanProtocol[];
 
   constructor(columns: SpanColumns, length: number, protocols: readonly SpanProtocol[]) {
     this.columns = columns;
     this.length = length;
-    this.#protocols = protocols;
+    this.protocols = protocols;
+  }
+
+  get batches(): readonly SealedBatch[] {
+    return [this];
   }
 
   read(index: number): Span {
     const c = this.columns;
     if (index < 0 || index >= this.length) throw new RangeError(`span ${index} of ${this.length}`);
-    const protocol = this.#protocols[c.protocol[index]!]!;
+    const protocol = this.protocols[c.protocol[index]!]!;
     const flags = c.flags[index]!;
     const endpoint = c.endpoints[index]!;
     const isServer = (flags & SPAN_SERVER) !== 0;

@@ -7,29 +7,31 @@ import type { AttributeType, Manifest, Protocol } from '../wasm/manifest.ts';
 import { NO_SETTINGS, type Settings } from '../wasm/settings.ts';
 import { PairNames } from './pair-names.ts';
 import { type Redaction, redactionOf } from './redact.ts';
-import type { Attributes, SpanKind } from './span.ts';
+import { isSecretHeader } from './secret-headers.ts';
+import type { Attributes, SingleValue, SpanKind } from './span.ts';
 
 export interface AttributeField {
   readonly name: string;
-  readonly type: AttributeType;
+  /** `strings`: a list, of which each record holds one element; what pairs become. */
+  readonly type: AttributeType | 'strings';
   /** False for attributes that are only reported when asked for, and for trace context. */
   readonly reported: boolean;
   /** What has to be done to a string before anybody sees it. */
   readonly redaction: Redaction | undefined;
-  /** Of a pair: the attributes that it may become. */
-  readonly pairs: PairNames | undefined;
+  /** Of a pair: the keys it may have, and the id of the list that the first of them stands for. */
+  readonly pairs: { readonly names: PairNames; readonly first: number } | undefined;
 }
 
 /** A span name template as alternating literal text and attribute names. */
-type NamePart = { readonly literal: string } | { readonly attribute: string };
+export type NamePart = { readonly literal: string } | { readonly attribute: string };
 
 type StatusRule = (status: number) => boolean;
 
 export interface SpanProtocol {
   readonly name: string;
   readonly kind: Protocol['kind'];
-  readonly constants: Attributes;
-  /** By attribute id; sparse ids leave holes. */
+  readonly constants: Readonly<Record<string, SingleValue>>;
+  /** By attribute id; sparse ids leave holes. Behind the manifest's come the lists that pairs become. */
   readonly attributes: readonly (AttributeField | undefined)[];
   readonly traceparentId: number;
   readonly tracestateId: number;
@@ -65,16 +67,20 @@ function describe(
   const attributes: (AttributeField | undefined)[] = [];
   let traceparentId = 0;
   let tracestateId = 0;
+  let next = manifest.attributes.reduce((most, { id }) => Math.max(most, id), 0) + 1;
   for (const { id, name, type, role, redaction, keys, optIn: hidden } of manifest.attributes) {
     if (role === 'traceparent') traceparentId = id;
     if (role === 'tracestate') tracestateId = id;
+    const reported = role === undefined && (hidden !== true || optIn.has(name));
+    const values = keys === undefined ? undefined : (settings.get(keys) ?? []);
     attributes[id] = {
       name,
       type,
-      reported: role === undefined && (hidden !== true || optIn.has(name)),
+      reported,
       redaction: redactionOf(redaction, protocol),
-      pairs: keys === undefined ? undefined : new PairNames(name, keys, settings),
+      pairs: values === undefined ? undefined : { names: new PairNames(values), first: next },
     };
+    for (const key of values ?? []) attributes[next++] = listOf(name, key, reported);
   }
   return {
     name: protocol.name,
@@ -94,6 +100,12 @@ function describe(
   };
 }
 
+/** What pairs of that key become. */
+function listOf(name: string, key: string, reported: boolean): AttributeField {
+  const redaction = isSecretHeader(key) ? 'header' : undefined;
+  return { name: `${name}.${key.toLowerCase()}`, type: 'strings', reported, redaction, pairs: undefined };
+}
+
 /** From a status on, or each of a list. */
 function statusRule(errors: number | readonly number[] | undefined): StatusRule {
   if (typeof errors === 'object') return (status) => errors.includes(status);
@@ -108,6 +120,9 @@ function takeApart(template: string): NamePart[] {
     .map((part) => (part.startsWith('{') ? { attribute: part.slice(1, -1) } : { literal: part }));
 }
 
+/** The attribute by which a client of a messaging protocol is a producer or a consumer. */
+export const OPERATION_TYPE = 'messaging.operation.type';
+
 /**
  * Who receives a request is its server, who sends it the client; of messages, though, a client produces or consumes. What
  * else it asks of a broker (metadata, commits …) is a request like any other.
@@ -115,7 +130,7 @@ function takeApart(template: string): NamePart[] {
  */
 export function spanKind(protocol: SpanProtocol, attributes: Attributes, isServer: boolean): SpanKind {
   if (isServer) return 'server';
-  const operation = protocol.kind === 'messaging' ? attributes['messaging.operation.type'] : undefined;
+  const operation = protocol.kind === 'messaging' ? attributes[OPERATION_TYPE] : undefined;
   if (operation === 'send' || operation === 'create') return 'producer';
   return operation === 'receive' || operation === 'process' ? 'consumer' : 'client';
 }

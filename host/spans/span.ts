@@ -2,10 +2,12 @@
  * One span as an object: what printers show and exporters convert. The data path never builds these; it fills
  * struct-of-arrays batches (batch.ts) and a consumer reads a batch span by span through `Spans`.
  */
+import type { SealedBatch } from './batch.ts';
 
 export type SpanKind = 'server' | 'client' | 'producer' | 'consumer' | 'internal';
 export type SpanStatus = 'unset' | 'ok' | 'error';
-export type AttributeValue = string | number | boolean | string[];
+export type SingleValue = string | number | boolean;
+export type AttributeValue = SingleValue | string[];
 export type Attributes = Record<string, AttributeValue>;
 
 /** What all spans of one process share; the same object for every span of the process. May gain attributes later. */
@@ -35,9 +37,11 @@ export interface Span {
   readonly resource: Resource;
 }
 
-/** A batch of spans, read one by one. Reading builds the object; nothing is cached. */
+/** A batch of spans, read one by one (reading builds the object; nothing is cached) or column by column. */
 export interface Spans {
   readonly length: number;
+  /** The batches it consists of, in order. */
+  readonly batches: readonly SealedBatch[];
   read(index: number): Span;
 }
 

@@ -27,9 +27,9 @@ export class OutputCheck {
 
   constructor({ attributes, protocols }: Manifest, settings: Settings = NO_SETTINGS) {
     this.#kinds = new Uint8Array(attributes.reduce((max, { id }) => Math.max(max, id), 0) + 1);
-    for (const { id, name, type, keys } of attributes) {
+    for (const { id, type, keys } of attributes) {
       this.#kinds[id] = KINDS[type];
-      if (keys !== undefined) this.#pairs.set(id, new PairNames(name, keys, settings));
+      if (keys !== undefined) this.#pairs.set(id, new PairNames(settings.get(keys) ?? []));
     }
     this.#kinds[abi.REFERENCE] = EIGHT_BYTES;
     this.#protocols = protocols.length;
@@ -76,6 +76,6 @@ export class OutputCheck {
 
   #checkPair(id: number, u32: Uint32Array, at: number, length: number): void {
     const bytes = new Uint8Array(u32.buffer, u32.byteOffset);
-    if (this.#pairs.get(id)?.find(bytes, at, length) === undefined) this.refused++;
+    if (this.#pairs.get(id)!.find(bytes, at, length) < 0) this.refused++;
   }
 }

@@ -11,11 +11,13 @@ afterEach(async () => {
 
 /** Each batch owns 40 KB, as a sealed batch does. Kept, all of them would be 120 MB; the queue holds at most 6.6 MB. */
 const SCRIPT = `
-  const heavy = (first) => {
-    const columns = new Uint8Array(40_000).fill(first);
-    const { read } = numbered(100, first);
-    return { length: 100, columns, read };
-  };
+  const one = numbered(100);
+  const heavy = (first) => ({
+    ballast: new Uint8Array(40_000).fill(first),
+    length: one.length,
+    batches: one.batches,
+    read: (index) => one.read(index),
+  });
   const held = () => {
     gc();
     const { heapUsed, arrayBuffers, rss } = process.memoryUsage();

@@ -72,7 +72,12 @@ export interface Received {
 }
 
 export function decodeProtobuf(body: Uint8Array): Received[] {
-  const message = Request.toObject(Request.decode(body), { longs: String, bytes: Uint8Array, oneofs: false });
+  const message = Request.toObject(Request.decode(body), {
+    longs: String,
+    bytes: Uint8Array,
+    arrays: true,
+    oneofs: false,
+  });
   return flatten(message as WireRequest, (id) => Buffer.from(id as unknown as Uint8Array).toString('hex'));
 }
 

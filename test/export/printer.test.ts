@@ -37,6 +37,7 @@ const SERVER = span(0, {
     'http.response.status_code': 503,
     'client.address': '10.0.0.7',
     'client.port': 51234,
+    'error.type': '503',
   },
   status: 'error',
 });
@@ -117,7 +118,7 @@ describe('json', () => {
         '"spanId":"0000000000000001","parentSpanId":"00f067aa0ba902b7","startTimeUnixNano":"1700000000123456789",' +
         '"endTimeUnixNano":"1700000000124691356","status":"error","attributes":{"http.request.method":"GET",' +
         '"url.path":"/cart/42","url.query":"full=1","http.response.status_code":503,"client.address":"10.0.0.7",' +
-        '"client.port":51234},"resource":{"service.name":"nginx","process.pid":4711,"host.name":"node-1"}}',
+        '"client.port":51234,"error.type":"503"},"resource":{"service.name":"nginx","process.pid":4711,"host.name":"node-1"}}',
     );
     expect(JSON.parse(lines[1]!)).not.toHaveProperty('parentSpanId');
   });

@@ -6,7 +6,7 @@ import { nameSpan, ProtocolTable, spanKind } from '../../host/spans/protocols.ts
 import type { Attributes } from '../../host/spans/span.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
-import { messageMemory } from './message-memory.ts';
+import { refined } from './message-memory.ts';
 
 const MANIFEST = parseManifest(
   JSON.stringify({
@@ -39,8 +39,9 @@ function protocolFor(optIn: string[] = []) {
 
 function decode(list: { id: number; value: Uint8Array | string }[], optIn: string[] = []) {
   const into: Attributes = {};
-  const words = messageMemory({ attributes: list }).subarray(16);
-  const traceState = decodeAttributes(into, protocolFor(optIn), words, 0, list.length);
+  const protocol = protocolFor(optIn);
+  const { words, count } = refined(protocol, list);
+  const traceState = decodeAttributes(into, protocol, words, 0, count);
   return { into, traceState };
 }
 

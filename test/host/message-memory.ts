@@ -1,4 +1,7 @@
 /** Messages and definitions as a parser puts them out: words of its memory, laid out as parsers/sdk/abi.ts says. */
+
+import type { SpanProtocol } from '../../host/spans/protocols.ts';
+import { Refiner, refinedMax } from '../../host/spans/refine.ts';
 import {
   DEFINE,
   MESSAGE_ATTRIBUTES,
@@ -86,4 +89,13 @@ function record(head: number, attributes: readonly AttributeRecord[]): { view: D
     at += 4 + ((bytes.length + 3) & ~3);
   }
   return { view, words: new Uint32Array(view.buffer) };
+}
+
+/** Attributes of a message as they stand in a batch. */
+export function refined(protocol: SpanProtocol, attributes: readonly AttributeRecord[]) {
+  const source = messageMemory({ attributes }).subarray(MESSAGE_SIZE >>> 2);
+  const words = new Uint32Array(refinedMax(source.length, attributes.length));
+  const refiner = new Refiner(words);
+  refiner.take(protocol, source, 0, attributes.length, 0);
+  return { words, count: refiner.count };
 }

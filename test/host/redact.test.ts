@@ -8,7 +8,7 @@ import { type Redaction, redact, redactedMax, redactionOf } from '../../host/spa
 import type { Attributes } from '../../host/spans/span.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
-import { messageMemory } from './message-memory.ts';
+import { refined } from './message-memory.ts';
 
 /** The value stands amid other bytes, which must not matter. */
 function redacted(kind: Redaction, text: string): string {
@@ -225,7 +225,8 @@ describe('a span', () => {
     const table = new ProtocolTable();
     const protocol = table.list[table.add(manifest(system), new Set())]!;
     const into: Attributes = {};
-    decodeAttributes(into, protocol, messageMemory({ attributes: list }).subarray(16), 0, list.length);
+    const { words, count } = refined(protocol, list);
+    decodeAttributes(into, protocol, words, 0, count);
     return { attributes: into, name: nameSpan(protocol, into) };
   }
 

@@ -1,0 +1,151 @@
+/** What the encoder knows of a protocol: every name it can write, encoded, and which values go by it. */
+import { type AttributeField, type NamePart, OPERATION_TYPE, type SpanProtocol } from '../../spans/protocols.ts';
+import type { SingleValue } from '../../spans/span.ts';
+import type { Arena } from './arena.ts';
+import { keyField, utf8 } from './fields.ts';
+import * as l from './layout.ts';
+
+const TYPES: Readonly<Record<Exclude<AttributeField['type'], 'pair'>, number>> = {
+  string: l.TEXT,
+  strings: l.TEXTS,
+  int: l.INT,
+  double: l.DOUBLE,
+  boolean: l.BOOLEAN,
+};
+
+export interface ProtocolRecord {
+  readonly address: number;
+  /** What a span of it takes at most beside its attributes' values. */
+  readonly fixedBytes: number;
+  /** How often a value may stand in a span. */
+  readonly copies: number;
+}
+
+/** Ids, times, kind, status, flags, peer addresses and the like, with their tags and lengths. */
+const SPAN_BYTES = 512;
+/** Tags and lengths of an attribute, and a number. */
+const VALUE_BYTES = 32;
+
+/** Numbers of the names, in the order in which they are asked for. */
+class Keys {
+  readonly names: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  numberOf(name: string | undefined): number {
+    if (name === undefined) return l.NO_KEY;
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    this.#numbers.set(name, this.names.length);
+    return this.names.push(name) - 1;
+  }
+}
+
+export function putProtocol(memory: Arena, protocol: SpanProtocol): ProtocolRecord {
+  const keys = new Keys();
+  const address = memory.put(l.PROTOCOL_SIZE);
+  const u32 = (offset: number, value: number) => memory.view.setUint32(address + offset, value, true);
+  const u16 = (offset: number, value: number) => memory.view.setUint16(address + offset, value, true);
+  const constants = Object.entries(protocol.constants);
+  u32(l.PROTOCOL_CONSTANTS, putConstants(memory, keys, constants));
+  u32(l.PROTOCOL_CONSTANT_COUNT, constants.length);
+  u32(l.PROTOCOL_ATTRIBUTES, putAttributes(memory, keys, protocol.attributes));
+  u32(l.PROTOCOL_ATTRIBUTE_COUNT, protocol.attributes.length);
+  u32(l.PROTOCOL_NAME, putName(memory, keys, protocol.nameParts));
+  u32(l.PROTOCOL_NAME_FALLBACK, putName(memory, keys, protocol.fallbackParts));
+  const plain = utf8.encode(protocol.nameFallback);
+  u32(l.PROTOCOL_NAME_PLAIN, memory.put(plain));
+  u32(l.PROTOCOL_NAME_PLAIN + 4, plain.length);
+  u32(l.PROTOCOL_TRACESTATE_ID, protocol.tracestateId);
+  u16(l.PROTOCOL_OPERATION_KEY, keys.numberOf(protocol.kind === 'messaging' ? OPERATION_TYPE : undefined));
+  u16(l.PROTOCOL_STATUS_KEY, keys.numberOf(protocol.statusAttribute));
+  u16(l.PROTOCOL_REQUEST_BODY_KEY, keys.numberOf(protocol.requestBodyAttribute));
+  u16(l.PROTOCOL_RESPONSE_BODY_KEY, keys.numberOf(protocol.responseBodyAttribute));
+  for (const [offset, name] of HOST_KEYS) u16(offset, keys.numberOf(name));
+  u32(l.PROTOCOL_KEYS, putKeys(memory, keys.names));
+  const literals = [...protocol.nameParts, ...protocol.fallbackParts].filter((part) => 'literal' in part);
+  const nameBytes = literals.reduce((sum, part) => sum + utf8.encode(part.literal).length, plain.length);
+  const keyBytes = keys.names.reduce((sum, name) => sum + utf8.encode(name).length + VALUE_BYTES, 0);
+  const constantBytes = constants.reduce((sum, [, value]) => sum + String(value).length * 3, 0);
+  const copies = 1 + Math.max(protocol.nameParts.length, protocol.fallbackParts.length);
+  return { address, fixedBytes: SPAN_BYTES + nameBytes + keyBytes + constantBytes * copies, copies };
+}
+
+const HOST_KEYS: readonly (readonly [offset: number, name: string])[] = [
+  [l.PROTOCOL_FIRST_BYTE_KEY, 'spanwire.time_to_first_byte'],
+  [l.PROTOCOL_ERROR_TYPE_KEY, 'error.type'],
+  [l.PROTOCOL_PARTIAL_KEY, 'spanwire.partial'],
+  [l.PROTOCOL_SUSPECT_KEY, 'spanwire.suspect'],
+  [l.PROTOCOL_SERVER_ADDRESS_KEY, 'server.address'],
+  [l.PROTOCOL_SERVER_PORT_KEY, 'server.port'],
+  [l.PROTOCOL_CLIENT_ADDRESS_KEY, 'client.address'],
+  [l.PROTOCOL_CLIENT_PORT_KEY, 'client.port'],
+  [l.PROTOCOL_PEER_ADDRESS_KEY, 'network.peer.address'],
+  [l.PROTOCOL_PEER_PORT_KEY, 'network.peer.port'],
+];
+
+function putAttributes(memory: Arena, keys: Keys, attributes: SpanProtocol['attributes']): number {
+  const table = memory.put(attributes.length * 4);
+  attributes.forEach((field, id) => {
+    if (!field?.reported || field.type === 'pair') return;
+    const entry = keys.numberOf(field.name) | (TYPES[field.type] << l.ATTRIBUTE_TYPE_SHIFT);
+    memory.view.setUint32(table + id * 4, entry, true);
+  });
+  return table;
+}
+
+function putConstants(memory: Arena, keys: Keys, constants: readonly (readonly [string, SingleValue])[]): number {
+  const table = memory.put(constants.length * l.CONSTANT_SIZE);
+  constants.forEach(([name, value], index) => {
+    const at = table + index * l.CONSTANT_SIZE;
+    memory.view.setUint16(at + l.CONSTANT_KEY, keys.numberOf(name), true);
+    putValue(memory, at, value);
+  });
+  return table;
+}
+
+function putValue(memory: Arena, constant: number, value: SingleValue): void {
+  const at = constant + l.CONSTANT_VALUE;
+  const kind = (is: number) => memory.view.setUint8(constant + l.CONSTANT_KIND, is);
+  if (typeof value === 'string') {
+    const text = utf8.encode(value);
+    kind(l.TEXT);
+    const address = memory.put(text);
+    memory.view.setUint32(at, address, true);
+    memory.view.setUint32(at + 4, text.length, true);
+  } else if (typeof value === 'boolean') {
+    kind(l.BOOLEAN);
+    memory.view.setUint8(at, value ? 1 : 0);
+  } else if (Number.isSafeInteger(value)) {
+    kind(l.INT);
+    memory.view.setBigInt64(at, BigInt(value), true);
+  } else {
+    kind(l.DOUBLE);
+    memory.view.setFloat64(at, value, true);
+  }
+}
+
+function putName(memory: Arena, keys: Keys, parts: readonly NamePart[]): number {
+  const table = memory.put((parts.length + 1) * l.PART_SIZE);
+  const put = (index: number, what: number, length: number) => {
+    memory.view.setUint32(table + index * l.PART_SIZE, what, true);
+    memory.view.setUint32(table + index * l.PART_SIZE + 4, length, true);
+  };
+  parts.forEach((part, index) => {
+    const text = 'literal' in part ? utf8.encode(part.literal) : undefined;
+    if (text !== undefined) put(index, memory.put(text), text.length);
+    else if ('attribute' in part) put(index, keys.numberOf(part.attribute), l.PART_KEY);
+  });
+  put(parts.length, 0, l.PART_END);
+  return table;
+}
+
+function putKeys(memory: Arena, names: readonly string[]): number {
+  const table = memory.put(names.length * 8);
+  names.forEach((name, index) => {
+    const field = keyField(name);
+    const address = memory.put(field);
+    memory.view.setUint32(table + index * 8, address, true);
+    memory.view.setUint32(table + index * 8 + 4, field.length, true);
+  });
+  return table;
+}
