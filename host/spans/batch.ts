@@ -23,6 +23,12 @@ export const SPAN_ONE_WAY = 32;
 
 const NS_PER_SECOND = 1e9;
 const ATTRIBUTE_WORDS_PER_SPAN = 96;
+/**
+ * However many spans a batch may hold, as a request it stays below the 4 MiB that gRPC receivers take by default: what a
+ * span takes in it beside its attributes' values, and what all may come to when no value stands in a name as well.
+ */
+const REQUEST_BYTES_PER_SPAN = 560;
+const REQUEST_BYTES_MAX = 3_000_000;
 /** A request and a response of the longest kind: an empty batch takes any span. */
 const PAIR_WORDS_MAX = 2 * refinedMax(MESSAGE_MAX >>> 2, ATTRIBUTES_MAX);
 
@@ -86,11 +92,15 @@ export class SpanBatch {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.columns = new SpanColumns(capacity, Math.max(capacity * ATTRIBUTE_WORDS_PER_SPAN, PAIR_WORDS_MAX));
+    const words = Math.min(capacity * ATTRIBUTE_WORDS_PER_SPAN, REQUEST_BYTES_MAX >>> 2);
+    this.columns = new SpanColumns(capacity, Math.max(words, PAIR_WORDS_MAX));
   }
 
   hasRoom(words: number): boolean {
-    return this.length < this.capacity && this.wordsUsed + words <= this.columns.words.length;
+    if (this.length === 0) return true;
+    const used = this.wordsUsed + words;
+    const bytes = (this.length + 1) * REQUEST_BYTES_PER_SPAN + used * 4;
+    return this.length < this.capacity && used <= this.columns.words.length && bytes <= REQUEST_BYTES_MAX;
   }
 
   /** What is filled, as a batch of its own; this one is empty afterwards. */

@@ -1,7 +1,7 @@
 /** Finds and compiles the parser modules that ship with the agent: every .wasm file of a folder, in name order. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildProduct } from '../kernel/addon.ts';
+import { buildProduct } from '../self/build-product.ts';
 import { admitModule, type ParserModule } from './admit.ts';
 
 export function shippedModuleFolder(): string {

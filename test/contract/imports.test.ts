@@ -89,7 +89,7 @@ describe('the host', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('host/kernel knows only itself and the addon', () => {
+  test('host/kernel knows only itself, the addon and where the build puts it', () => {
     const wrong = allImports('host/kernel')
       .filter(isLocal)
       .filter(({ target }) => !/^(host\/kernel\/|native\/index$)/.test(target));

@@ -4,8 +4,9 @@
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { buildProduct, type Capture, type CaptureOptions, readBpfObject } from '../../host/kernel/addon.ts';
+import { type Capture, type CaptureOptions, readBpfObject } from '../../host/kernel/addon.ts';
 import { KERNEL_COUNTERS, KIND_CLOSE, KIND_DATA } from '../../host/kernel/layout.ts';
+import { buildProduct } from '../../host/self/build-product.ts';
 import { addon, describeKernel, drainAll, Session, startTraffic } from './harness.ts';
 
 const OPTIONS: CaptureOptions = {

@@ -7,7 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { InstrumentationScope } from '@opentelemetry/core';
-import { buildProduct } from '../../kernel/addon.ts';
+import { buildProduct } from '../../self/build-product.ts';
 import type { SealedBatch, SpanColumns } from '../../spans/batch.ts';
 import type { Endpoint } from '../../spans/endpoint.ts';
 import type { SpanProtocol } from '../../spans/protocols.ts';
