@@ -114,7 +114,10 @@ export function nextField(): u32 {
   if (block == FIELD) {
     if ((fieldUnknown & UNKNOWN_NAME) != 0) isNamed = false;
     else sequence = chain(sequence, nameHash);
-  } else if (block == END && isNamed) table.learn(sequence);
+  } else if (block == END) {
+    table.endBlock();
+    if (isNamed) table.learn(sequence);
+  }
   return block;
 }
 
@@ -225,8 +228,9 @@ function historyOf(index: u32, adds: bool): u32 {
   if (index <= STATIC_LENGTH) origin = staticFirst(index);
   else if (changetype<usize>(entry) != 0) origin = entry.origin;
   if (origin != 0) {
-    if (!table.isVaried(origin)) table.sawValue(origin, hashText(fieldValue, fieldValueLength));
-    return origin << ORIGIN_SHIFT;
+    if (table.isVaried(origin)) return origin << ORIGIN_SHIFT;
+    table.sawValue(origin, hashText(fieldValue, fieldValueLength));
+    return (origin << ORIGIN_SHIFT) | (adds && table.markNamed(nameHash) ? VARIES : 0);
   }
   if (changetype<usize>(entry) != 0) entry.flags |= VARIES;
   return VARIES;

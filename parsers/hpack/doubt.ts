@@ -18,13 +18,8 @@ import { Table, UNKNOWN_NAME } from './table';
 const FIELDS: u32 = 32;
 const SHIFTS: u32 = 32;
 
-/** Points that are wanted of entries that were used so often; a block gives one for each, up to three. */
-const OFTEN: u32 = 16;
-const OFTEN_ENOUGH: u32 = 3;
-const SOMETIMES: u32 = 4;
-const SOMETIMES_ENOUGH: u32 = 6;
-const RARELY_ENOUGH: u32 = 12;
-const BLOCK_MOST: u32 = 3;
+/** So many steady names in a block need fewer blocks. */
+const MANY: u32 = 3;
 
 /** For each field u32 hash of its name, or the number of an old entry; u32 whether it is one. */
 const NOTES: usize = memory.data(256, 8);
@@ -32,9 +27,10 @@ let count: u32 = 0;
 /** Least and greatest number of an old entry. */
 let least: u32 = 0;
 let most: u32 = 0;
-/** Of the shift that was tried last: steady entries, and how often one of them was used. */
+/** Of the shift that was tried last: steady entries, how often one of them was used, and which is the youngest. */
 let steady: u32 = 0;
 let uses: u32 = 0;
+let youngest: u32 = 0;
 
 export function beginNotes(): void {
   count = 0;
@@ -88,9 +84,29 @@ export function weigh(table: Table): void {
 
 function judge(table: Table, shift: u32): void {
   isFit(table, shift);
-  table.points = <u8>min(table.points + min(steady, BLOCK_MOST), 255);
-  const enough = uses >= OFTEN ? OFTEN_ENOUGH : uses >= SOMETIMES ? SOMETIMES_ENOUGH : RARELY_ENOUGH;
-  if (table.points >= enough) table.settle(shift);
+  if (table.mayBeDropped(youngest, shift)) return;
+  table.fitting = <u8>min<u32>(table.fitting + 1, 255);
+  if (table.fitting >= (steady >= MANY ? enoughOfMany() : enough())) table.settle(shift);
+}
+
+/**
+ * Blocks that are wanted. Of values that are mixed at random, a second one may come up in the missed blocks for the first
+ * time after `uses` of the first, and then in so many blocks in a row: all in all once in a million losses.
+ */
+function enough(): u32 {
+  if (uses >= 128) return 2;
+  if (uses >= 64) return 3;
+  if (uses >= 32) return 4;
+  if (uses >= 16) return 6;
+  return uses >= 8 ? 10 : 24;
+}
+
+/** All of them would have changed at once. */
+function enoughOfMany(): u32 {
+  if (uses >= 64) return 1;
+  if (uses >= 32) return 2;
+  if (uses >= 16) return 3;
+  return uses >= 8 ? 5 : 16;
 }
 
 /** Whether the block, under that shift, has names as one before. */
@@ -98,6 +114,7 @@ function isFit(table: Table, shift: u32): bool {
   let sequence: u32 = 0;
   steady = 0;
   uses = 0;
+  youngest = 0xffffffff;
   for (let i: u32 = 0; i < count; i++) {
     const what = load<u32>(NOTES + (i << 3));
     if (load<u32>(NOTES + (i << 3), 4) == 0) {
@@ -110,6 +127,7 @@ function isFit(table: Table, shift: u32): bool {
     if (!table.isSteady(entry) || wasNoted(i, what)) continue;
     steady++;
     uses = max(uses, entry.uses);
+    youngest = min(youngest, what - shift);
   }
   return steady > 0 && table.isLearned(sequence);
 }

@@ -15,7 +15,7 @@
 import { copy } from '../sdk/bytes';
 
 const ENTRY_SIZE: u32 = 16;
-const HEADER: u32 = 224;
+const HEADER: u32 = 232;
 /** What an entry counts beside its text. */
 export const OVERHEAD: u32 = 32;
 /** What both sides begin with. */
@@ -63,6 +63,9 @@ const SEQUENCES: u32 = 8;
 const ANY_SHIFT: u32 = 0xffffffff;
 /** Blocks that tell nothing, until entries from before a loss are let go. */
 const PATIENCE: u32 = 200;
+/** Blocks that `pace` looks back on, and bytes that are expected to be added at any time. */
+const PACE: u32 = 16;
+const PACE_LEAST: u32 = 512;
 /** Of two losses with so many blocks between them that told nothing, the newer entries are kept. */
 const STALE: u32 = 32;
 /**
@@ -95,12 +98,16 @@ export class Table {
   nextSequence: u8;
   /** Blocks since a loss that told nothing. */
   waited: u8;
-  /** What speaks for the one shift that is left. */
-  points: u8;
+  /** Blocks that speak for the one shift that is left. */
+  fitting: u8;
   /** How many of the oldest entries are older than missed blocks. */
   old: u32;
   /** Bit n: that n entries were missed agrees with all blocks since. */
   shifts: u32;
+  /** The limit before the loss. */
+  lately: u32;
+  /** Size of what the last blocks added, each counting less with every block since. */
+  pace: u32;
   /** Bit of a static entry: names whose value has changed. */
   varied: u64;
   /** Hashes of the names of blocks that were seen last, and different. */
@@ -119,6 +126,7 @@ export class Table {
     memory.fill(changetype<usize>(this), 0, HEADER);
     this.capacity = capacity;
     this.limit = isWhole ? DEFAULT_SIZE : ANY_SIZE;
+    this.lately = DEFAULT_SIZE;
     this.varied = VARYING;
     this.isWhole = isWhole;
   }
@@ -138,7 +146,7 @@ export class Table {
   /** Blocks contradict each other: what they have told counts no more. */
   doubtAgain(): void {
     this.shifts = ANY_SHIFT;
-    this.points = 0;
+    this.fitting = 0;
   }
 
   /** A block told nothing. */
@@ -200,6 +208,7 @@ export class Table {
   /** The encoder's size update. */
   resize(limit: u32): void {
     this.limit = limit;
+    this.lately = limit;
     this.evict(0);
   }
 
@@ -216,7 +225,7 @@ export class Table {
     return ((this.varied >> origin) & 1) != 0;
   }
 
-  /** An encoder that adds a name as text has not looked for it: marks those of the same name. True: there are some. */
+  /** A name is added again, be it with the same value: marks those that are there. True: there are some. */
   markNamed(hash: u32): bool {
     let isThere = false;
     for (let age: u32 = 0; age < this.count; age++) {
@@ -225,6 +234,10 @@ export class Table {
       isThere = true;
     }
     return isThere;
+  }
+
+  endBlock(): void {
+    this.pace -= (this.pace + PACE - 1) / PACE;
   }
 
   /** The names of a block. */
@@ -240,6 +253,16 @@ export class Table {
     return false;
   }
 
+  /**
+   * Whether it may be that an old entry was dropped in the missed blocks, to be added anew in the same place: the entries
+   * above it would have had to fill the table. `index`: as in oldEntry, and so many were added in between.
+   */
+  mayBeDropped(index: u32, lost: u32): bool {
+    let above = lost * OVERHEAD;
+    for (let age = this.old - index; age < this.count; age++) above += this.sizeOf(this.at(age));
+    return above + max(this.pace << 1, PACE_LEAST) > min(this.lately, this.capacity);
+  }
+
   /** Whether adding so much text moves what is there: addresses in the table are then void. */
   moves(nameLength: u32, valueLength: u32): bool {
     return this.tail + nameLength + valueLength > this.room;
@@ -248,6 +271,7 @@ export class Table {
   /** Adds a field; its texts must not lie in the table when `moves` says so. */
   add(name: usize, nameLength: u32, value: usize, valueLength: u32, flags: u32, nameHash: u32): void {
     const size = <u64>nameLength + valueLength + OVERHEAD;
+    this.pace = <u32>min<u64>(size + this.pace, this.capacity);
     if (size > min(this.limit, this.capacity)) {
       this.clear();
       // Too large for us alone: it is there, and it is the newest.
