@@ -223,16 +223,17 @@ function literal(index: u32, adds: bool): u32 {
 
 /** What an entry of that name and value has to remember: where the name is from, whether it had other values. */
 function historyOf(index: u32, adds: bool): u32 {
-  if (index == 0) return adds && table.markNamed(nameHash) ? VARIES : 0;
+  if (index == 0) return adds && table.markNamed(nameHash, fieldValue, fieldValueLength) ? VARIES : 0;
   let origin: u32 = 0;
   if (index <= STATIC_LENGTH) origin = staticFirst(index);
   else if (changetype<usize>(entry) != 0) origin = entry.origin;
   if (origin != 0) {
     if (table.isVaried(origin)) return origin << ORIGIN_SHIFT;
     table.sawValue(origin, hashText(fieldValue, fieldValueLength));
-    return (origin << ORIGIN_SHIFT) | (adds && table.markNamed(nameHash) ? VARIES : 0);
+    const isThere = adds && table.markNamed(nameHash, fieldValue, fieldValueLength);
+    return (origin << ORIGIN_SHIFT) | (isThere ? VARIES : 0);
   }
-  if (changetype<usize>(entry) != 0) entry.flags |= VARIES;
+  if (changetype<usize>(entry) != 0 && adds) table.mark(entry, fieldValue, fieldValueLength);
   return VARIES;
 }
 

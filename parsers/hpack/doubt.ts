@@ -84,7 +84,8 @@ export function weigh(table: Table): void {
 
 function judge(table: Table, shift: u32): void {
   isFit(table, shift);
-  if (table.mayBeDropped(youngest, shift)) return;
+  // Where older ones may lie below, a greater shift would bring them to the place of those that are known.
+  if (table.isForgetful || (table.hasBelow && shift > 0) || table.mayBeDropped(youngest, shift)) return;
   table.fitting = <u8>min<u32>(table.fitting + 1, 255);
   if (table.fitting >= (steady >= MANY ? enoughOfMany() : enough())) table.settle(shift);
 }

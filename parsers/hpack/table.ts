@@ -12,10 +12,10 @@
  *   │ added since: count − old │ nobody knows how many │ old │        doubt.ts finds out, and calls `settle`
  */
 
-import { copy } from '../sdk/bytes';
+import { copy, equal } from '../sdk/bytes';
 
 const ENTRY_SIZE: u32 = 16;
-const HEADER: u32 = 232;
+const HEADER: u32 = 240;
 /** What an entry counts beside its text. */
 export const OVERHEAD: u32 = 32;
 /** What both sides begin with. */
@@ -59,6 +59,8 @@ export const ORIGIN_SHIFT: u32 = 16;
 
 /** Sequences of names that are kept. */
 const SEQUENCES: u32 = 8;
+/** Times that one is seen until it counts. */
+const SEQUENCE_TIMES: u8 = 3;
 /** All shifts that are looked at are still possible. */
 const ANY_SHIFT: u32 = 0xffffffff;
 /** Blocks that tell nothing, until entries from before a loss are let go. */
@@ -100,6 +102,10 @@ export class Table {
   waited: u8;
   /** Blocks that speak for the one shift that is left. */
   fitting: u8;
+  /** There may be entries older than all that are here. */
+  hasBelow: bool;
+  /** The encoder adds what it has. */
+  isForgetful: bool;
   /** How many of the oldest entries are older than missed blocks. */
   old: u32;
   /** Bit n: that n entries were missed agrees with all blocks since. */
@@ -119,6 +125,8 @@ export class Table {
   sequence5: u32;
   sequence6: u32;
   sequence7: u32;
+  /** How often each of them was seen. */
+  times0: u64;
   /** For each static entry u16 hash of the value that its name had last. */
   value0: u16;
 
@@ -129,6 +137,7 @@ export class Table {
     this.lately = DEFAULT_SIZE;
     this.varied = VARYING;
     this.isWhole = isWhole;
+    this.hasBelow = !isWhole;
   }
 
   /** Blocks were missed: where the entries are that were there before is not known until something tells. */
@@ -137,6 +146,7 @@ export class Table {
     else if (this.waited >= STALE) this.dropOld();
     else this.dropNew();
     this.old = this.count;
+    if (this.old == 0) this.hasBelow = true;
     this.isWhole = false;
     this.limit = ANY_SIZE;
     this.waited = 0;
@@ -225,15 +235,23 @@ export class Table {
     return ((this.varied >> origin) & 1) != 0;
   }
 
-  /** A name is added again, be it with the same value: marks those that are there. True: there are some. */
-  markNamed(hash: u32): bool {
+  /** A field is added: marks entries of the same name. True: there are some. */
+  markNamed(nameHash: u32, value: usize, valueLength: u32): bool {
     let isThere = false;
     for (let age: u32 = 0; age < this.count; age++) {
-      if (this.at(age).nameHash != hash) continue;
-      this.at(age).flags |= VARIES;
+      const entry = this.at(age);
+      if (entry.nameHash != nameHash) continue;
+      this.mark(entry, value, valueLength);
       isThere = true;
     }
     return isThere;
+  }
+
+  /** A field of that name is there again, with this value. */
+  mark(entry: Entry, value: usize, valueLength: u32): void {
+    entry.flags |= VARIES;
+    if ((entry.flags & UNKNOWN_VALUE) != 0 || entry.valueLength != valueLength) return;
+    if (equal(this.text(entry) + entry.nameLength, value, valueLength)) this.isForgetful = true;
   }
 
   endBlock(): void {
@@ -242,15 +260,30 @@ export class Table {
 
   /** The names of a block. */
   learn(sequence: u32): void {
-    if (this.isLearned(sequence)) return;
-    store<u32>(this.sequences + ((<usize>this.nextSequence) << 2), sequence);
-    this.nextSequence = <u8>((this.nextSequence + 1) % SEQUENCES);
+    let place = this.placeOf(sequence);
+    if (place == SEQUENCES) {
+      // One that comes often stays.
+      place = this.nextSequence;
+      this.nextSequence = <u8>((place + 1) % SEQUENCES);
+      const times = load<u8>(this.times + place) >> 1;
+      store<u8>(this.times + place, times);
+      if (times != 0) return;
+      store<u32>(this.sequences + ((<usize>place) << 2), sequence);
+    }
+    const times = load<u8>(this.times + place);
+    if (times < 255) store<u8>(this.times + place, times + 1);
   }
 
+  /** It is no chance that names come in that order. */
   isLearned(sequence: u32): bool {
-    const from = this.sequences;
-    for (let i: usize = 0; i < SEQUENCES << 2; i += 4) if (load<u32>(from + i) == sequence) return true;
-    return false;
+    const place = this.placeOf(sequence);
+    return place < SEQUENCES && load<u8>(this.times + place) >= SEQUENCE_TIMES;
+  }
+
+  private placeOf(sequence: u32): u32 {
+    let place: u32 = 0;
+    while (place < SEQUENCES && load<u32>(this.sequences + (place << 2)) != sequence) place++;
+    return place;
   }
 
   /**
@@ -300,10 +333,15 @@ export class Table {
   /** Makes room for `size`, oldest entries first. */
   private evict(size: u32): void {
     const most = min(this.limit, this.capacity);
-    while (this.count > 0 && this.used + size > most) this.dropOldest();
+    while (this.count > 0 && this.used + size > most) {
+      this.dropOldest();
+      this.hasBelow = this.lately > this.capacity;
+    }
   }
 
+  /** The encoder may still have it. */
   private dropOldest(): void {
+    this.hasBelow = true;
     this.used -= this.sizeOf(this.at(0));
     this.first = this.first + 1 == this.slots ? 0 : this.first + 1;
     this.count--;
@@ -329,6 +367,7 @@ export class Table {
   }
 
   private clear(): void {
+    this.hasBelow = this.lately > this.capacity;
     this.used = 0;
     this.count = 0;
     this.tail = 0;
@@ -360,6 +399,10 @@ export class Table {
 
   private get sequences(): usize {
     return changetype<usize>(this) + offsetof<Table>('sequence0');
+  }
+
+  private get times(): usize {
+    return changetype<usize>(this) + offsetof<Table>('times0');
   }
 
   private get room(): u32 {

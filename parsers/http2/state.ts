@@ -18,7 +18,7 @@ const HALVES: u32 = 96;
 const HALF_SIZE: u32 = 192;
 const TABLES: u32 = HALVES + 2 * HALF_SIZE;
 // tableSize(TABLE_CAPACITY).
-const TABLE_SIZE: u32 = 8424;
+const TABLE_SIZE: u32 = 8432;
 const BLOCKS: u32 = TABLES + 2 * TABLE_SIZE;
 
 const SMALL: u32 = 28672;
