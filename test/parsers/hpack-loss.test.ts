@@ -118,6 +118,68 @@ describe('what is known is true', { timeout: 120_000 }, () => {
   });
 });
 
+describe('what a block tells of those that were missed', () => {
+  const first = '82 86 84 4101 68 7a01 75 4002 7465 01 74';
+  const request = (lost: number) => Buffer.of(0x82, 0x86, 0x84, 0xc0 + lost, 0xbf + lost, 0xbe + lost);
+  const known = [
+    [':method', 'GET'],
+    [':scheme', 'http'],
+    [':path', '/'],
+    [':authority', 'h'],
+    ['user-agent', 'u'],
+    ['te', 't'],
+  ];
+  const afterLoss = (uses: number, block: Uint8Array, isWhole = true) => {
+    hpack.open({ isWhole });
+    hpack.decode(first);
+    for (let i = 0; i < uses; i++) hpack.decode(request(0));
+    hpack.doubt();
+    return hpack.decode(block);
+  };
+
+  test.each([0, 1, 7, 31])('%i entries were added', (lost) => {
+    expect(afterLoss(64, request(lost))).toEqual(known);
+    expect(hpack.decode(Buffer.of(0xbe + lost))).toEqual([known[5]]);
+    if (lost > 0) expect(hpack.decode('be')).toEqual([[undefined, undefined]]);
+  });
+
+  test('entries that are added before it is settled keep their place', () => {
+    expect(afterLoss(64, Buffer.of(0x82))).toEqual([known[0]]);
+    hpack.decode('4001 61 01 31');
+    // One was missed, one came since: 63 is unknown.
+    expect(hpack.decode(request(2))).toEqual(known);
+    expect(hpack.decode('be bf c0')).toEqual([['a', '1'], [undefined, undefined], known[5]]);
+  });
+
+  test.each([
+    ['entries that were hardly used', afterLoss.bind(null, 10, request(0))],
+    ['names in another order', afterLoss.bind(null, 64, Buffer.of(0x82, 0x86, 0x84, 0xbf, 0xc0, 0xbe))],
+    ['more that was added than is looked at', afterLoss.bind(null, 64, request(32))],
+    ['entries below those that are known', afterLoss.bind(null, 64, request(1), false)],
+  ])('nothing: %s', (_, decode) => {
+    expect(decode()!.slice(3)).toEqual(Array(3).fill([undefined, undefined]));
+  });
+});
+
+test('one block in a hundred missed: at least 95 % of the others are known again', () => {
+  let [wanted, right] = [0, 0];
+  for (let seed = 1; seed <= 100; seed++) {
+    const random = randomOf(seed);
+    hpack.open();
+    hpack.decode('82 86 84 4101 68 7a01 75 4002 7465 01 74');
+    for (let index = 0; index < 1000; index++) {
+      if (random() < 0.01) {
+        hpack.doubt();
+        continue;
+      }
+      wanted++;
+      if (hpack.decode('82 86 84 c0 bf be')!.every(([name, value]) => name !== undefined && value !== undefined))
+        right++;
+    }
+  }
+  expect(right / wanted).toBeGreaterThanOrEqual(0.95);
+});
+
 /** Every field is there; what is known of it is so. */
 function expectTrue(fields: Field[] | undefined, headers: readonly Header[], where: string): void {
   const isTrue = fields?.length === headers.length && fields.every((one, at) => agrees(one, headers[at]!));
