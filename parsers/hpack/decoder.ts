@@ -3,16 +3,27 @@
  *
  *   beginBlock(table, from, end);
  *   while (nextField() == FIELD) look(fieldName, fieldNameLength, fieldValue, fieldValueLength, fieldUnknown);
- *   if (block == BAD) table.forget();
+ *   if (block == BAD) table.doubt();
  *
  * What a field's variables point to lies in the block, in a table or in scratch memory, and is good until the next call.
- * Every block of a direction must be read to its end, in order; whoever misses one calls table.forget().
+ * Every block of a direction must be read to its end, in order; whoever misses one calls table.doubt(). Until
+ * that is settled a block is read twice: first for what it tells of the entries that were missed.
  */
 
 import { copy } from '../sdk/bytes';
+import { beginNotes, chain, noteName, noteOld, weigh } from './doubt';
 import { HUFFMAN_BAD, huffman, huffmanMost } from './huffman';
-import { prepareStatic, STATIC_LENGTH, staticName, staticNameLength, staticValueLength } from './static-table';
-import { Table, UNKNOWN_NAME, UNKNOWN_VALUE } from './table';
+import {
+  hashText,
+  prepareStatic,
+  STATIC_LENGTH,
+  staticFirst,
+  staticHash,
+  staticName,
+  staticNameLength,
+  staticValueLength,
+} from './static-table';
+import { Entry, ORIGIN_SHIFT, Table, UNKNOWN_NAME, UNKNOWN_VALUE, VARIES } from './table';
 
 /** What nextField says. */
 export const FIELD: u32 = 0;
@@ -49,17 +60,64 @@ let isStart: bool = false;
 let textAt: usize = 0;
 let textLength: u32 = 0;
 
+/** Names so far, and whether all were known. */
+let sequence: u32 = 0;
+let isNamed: bool = false;
+let nameHash: u32 = 0;
+/** The block is read for what it tells of the table, which stays as it is; fields that it would have added. */
+let isRehearsal: bool = false;
+let rehearsed: u32 = 0;
+/** The rehearsal has shown that it is none. */
+let isBad: bool = false;
+/** The entry that was referred to, if it is known; else its place, if it is from before a loss. */
+let entry: Entry = changetype<Entry>(0);
+let oldPlace: u32 = 0;
+const NOWHERE: u32 = 0xffffffff;
+
 export function beginBlock(dynamic: Table, from: usize, end: usize): void {
   prepareStatic();
   table = dynamic;
+  isBad = false;
+  if (table.old > 0) rehearse(from, end);
+  start(from, end);
+}
+
+function start(from: usize, end: usize): void {
   at = from;
   last = end;
   isStart = true;
+  sequence = 0;
+  isNamed = from < end;
+}
+
+function rehearse(from: usize, end: usize): void {
+  start(from, end);
+  beginNotes();
+  rehearsed = 0;
+  isRehearsal = true;
+  let found = next();
+  while (found == FIELD && noteField()) found = next();
+  isRehearsal = false;
+  isBad = found == BAD;
+  if (found == END) weigh(table);
+}
+
+/** False: it cannot be compared. */
+function noteField(): bool {
+  if (oldPlace != NOWHERE) return noteOld(oldPlace);
+  return (fieldUnknown & UNKNOWN_NAME) == 0 && noteName(nameHash);
 }
 
 /** Goes to the next field. */
 export function nextField(): u32 {
-  block = next();
+  block = isBad ? BAD : next();
+  if (block == FIELD) {
+    if ((fieldUnknown & UNKNOWN_NAME) != 0) isNamed = false;
+    else sequence = chain(sequence, nameHash);
+  } else if (block == END) {
+    table.endBlock();
+    if (isNamed) table.learn(sequence);
+  }
   return block;
 }
 
@@ -71,7 +129,7 @@ function next(): u32 {
     if (first < 0x20) return literal(integer(4), false);
     const size = integer(5);
     if (!isStart || size == INTEGER_BAD) return BAD;
-    table.resize(size);
+    if (!isRehearsal) table.resize(size);
   }
   return END;
 }
@@ -94,19 +152,15 @@ function integer(prefix: u32): u32 {
 function indexed(index: u32): u32 {
   isStart = false;
   if (!nameOf(index)) return BAD;
-  if (index <= STATIC_LENGTH) {
-    fieldValue = fieldName + fieldNameLength;
-    fieldValueLength = staticValueLength(index);
-    return FIELD;
-  }
-  const place = index - STATIC_LENGTH - 1;
-  fieldUnknown = UNKNOWN_NAME | UNKNOWN_VALUE;
+  fieldValue = fieldName + fieldNameLength;
   fieldValueLength = 0;
-  if (place >= table.count) return FIELD;
-  const entry = table.entry(place);
-  fieldUnknown = entry.flags;
-  fieldValue = fieldName + entry.nameLength;
-  fieldValueLength = entry.valueLength;
+  if (fieldStatic != 0) fieldValueLength = staticValueLength(index);
+  else if (changetype<usize>(entry) == 0) fieldUnknown = UNKNOWN_NAME | UNKNOWN_VALUE;
+  else {
+    fieldUnknown = entry.flags & (UNKNOWN_NAME | UNKNOWN_VALUE);
+    fieldValueLength = entry.valueLength;
+    if (!isRehearsal) entry.use();
+  }
   return FIELD;
 }
 
@@ -114,23 +168,34 @@ function indexed(index: u32): u32 {
 function nameOf(index: u32): bool {
   fieldStatic = 0;
   fieldUnknown = 0;
+  oldPlace = NOWHERE;
   if (index == 0 || index == INTEGER_BAD) return false;
-  if (index <= STATIC_LENGTH) {
-    fieldStatic = index;
-    fieldName = staticName(index);
-    fieldNameLength = staticNameLength(index);
-    return true;
+  if (index > STATIC_LENGTH) return nameOfEntry(index - STATIC_LENGTH - 1);
+  fieldStatic = index;
+  fieldName = staticName(index);
+  fieldNameLength = staticNameLength(index);
+  nameHash = staticHash(index);
+  return true;
+}
+
+function nameOfEntry(place: u32): bool {
+  entry = changetype<Entry>(0);
+  fieldUnknown = UNKNOWN_NAME;
+  fieldNameLength = 0;
+  if (isRehearsal) {
+    // What the block adds itself has no name yet.
+    if (place < rehearsed) return true;
+    place -= rehearsed;
   }
-  const place = index - STATIC_LENGTH - 1;
-  if (place >= table.count) {
-    fieldUnknown = UNKNOWN_NAME;
-    fieldNameLength = 0;
+  if (place >= table.known) {
+    if (table.old > 0) oldPlace = place - table.known;
     return !table.isExact;
   }
-  const entry = table.entry(place);
+  entry = table.entry(place);
   fieldName = table.text(entry);
   fieldNameLength = entry.nameLength;
   fieldUnknown = entry.flags & UNKNOWN_NAME;
+  nameHash = entry.nameHash;
   return true;
 }
 
@@ -142,20 +207,42 @@ function literal(index: u32, adds: bool): u32 {
     fieldUnknown = 0;
     fieldName = textAt;
     fieldNameLength = textLength;
+    oldPlace = NOWHERE;
+    nameHash = hashText(textAt, textLength);
   } else if (!nameOf(index)) return BAD;
   if (!text(valueScratch)) return BAD;
   fieldValue = textAt;
   fieldValueLength = textLength;
-  if (adds) add(index > STATIC_LENGTH);
+  if (isRehearsal) rehearsed += adds ? 1 : 0;
+  else {
+    const flags = fieldUnknown | historyOf(index, adds);
+    if (adds) add(index > STATIC_LENGTH, flags);
+  }
   return FIELD;
 }
 
-function add(isNameInTable: bool): void {
+/** What an entry of that name and value has to remember: where the name is from, whether it had other values. */
+function historyOf(index: u32, adds: bool): u32 {
+  if (index == 0) return adds && table.markNamed(nameHash, fieldValue, fieldValueLength) ? VARIES : 0;
+  let origin: u32 = 0;
+  if (index <= STATIC_LENGTH) origin = staticFirst(index);
+  else if (changetype<usize>(entry) != 0) origin = entry.origin;
+  if (origin != 0) {
+    if (table.isVaried(origin)) return origin << ORIGIN_SHIFT;
+    table.sawValue(origin, hashText(fieldValue, fieldValueLength));
+    const isThere = adds && table.markNamed(nameHash, fieldValue, fieldValueLength);
+    return (origin << ORIGIN_SHIFT) | (isThere ? VARIES : 0);
+  }
+  if (changetype<usize>(entry) != 0 && adds) table.mark(entry, fieldValue, fieldValueLength);
+  return VARIES;
+}
+
+function add(isNameInTable: bool, flags: u32): void {
   if (isNameInTable && table.moves(fieldNameLength, fieldValueLength)) {
     copy(nameScratch, fieldName, fieldNameLength);
     fieldName = nameScratch;
   }
-  table.add(fieldName, fieldNameLength, fieldValue, fieldValueLength, fieldUnknown);
+  table.add(fieldName, fieldNameLength, fieldValue, fieldValueLength, flags, nameHash);
 }
 
 /** A string; a Huffman-coded one is decoded to `scratch`. */

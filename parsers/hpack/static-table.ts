@@ -13,6 +13,10 @@ const TEXT: string =
 const BYTES: usize = memory.data(1536, 8);
 /** For each entry u16 offset of the name, u8 length of the name, u8 of the value, which follows the name. */
 const ENTRIES: usize = memory.data(256, 8);
+/** For each entry u32 hash of the name. */
+const HASHES: usize = memory.data(256, 8);
+/** For each entry the first one of that name. */
+const FIRSTS: usize = memory.data(64, 8);
 const EQUALS: u8 = 0x3d;
 const BAR: u8 = 0x7c;
 
@@ -40,6 +44,22 @@ export function prepareStatic(): void {
       name = to;
     }
   }
+  for (let index: u32 = 1; index <= STATIC_LENGTH; index++) prepareName(index);
+}
+
+/** Entries of one name lie side by side. */
+function prepareName(index: u32): void {
+  const hash = hashText(staticName(index), staticNameLength(index));
+  const isFirst = index == 1 || staticHash(index - 1) != hash;
+  store<u32>(HASHES + (index << 2), hash);
+  store<u8>(FIRSTS + index, isFirst ? <u8>index : load<u8>(FIRSTS + index - 1));
+}
+
+/** FNV-1a. */
+export function hashText(at: usize, length: u32): u32 {
+  let hash: u32 = 0x811c9dc5;
+  for (const end = at + length; at < end; at++) hash = (hash ^ load<u8>(at)) * 0x01000193;
+  return hash;
 }
 
 /** `index` is 1 … STATIC_LENGTH. */
@@ -53,4 +73,13 @@ export function staticNameLength(index: u32): u32 {
 
 export function staticValueLength(index: u32): u32 {
   return load<u8>(ENTRIES + ((index - 1) << 2), 3);
+}
+
+export function staticHash(index: u32): u32 {
+  return load<u32>(HASHES + (index << 2));
+}
+
+/** The first entry that has the same name. */
+export function staticFirst(index: u32): u32 {
+  return load<u8>(FIRSTS + index);
 }

@@ -20,7 +20,7 @@ const LIKELY: u32 = 60;
 const SAMPLE: u32 = 2048;
 const SAMPLES: usize = memory.data(4096, 16);
 /** No entry is known, and none is kept. */
-const TABLE: usize = memory.data(64, 8);
+const TABLE: usize = memory.data(256, 8);
 
 /** Settings that are registered: 1 … 6, 8 and 9. */
 const KNOWN_SETTINGS: u32 = 0x37e;

@@ -133,7 +133,7 @@ function begin(c: Connection, half: Half, chunk: Chunk): void {
       c.lose(chunk.direction);
       return;
     }
-    c.forget(chunk.direction);
+    c.doubt(chunk.direction);
   }
   half.isPayload = true;
   half.left = half.length;
@@ -252,7 +252,7 @@ function keepPart(c: Connection, half: Half, direction: u32, at: usize, length: 
 function finishBlock(c: Connection, half: Half, direction: u32, at: usize, end: usize, now: u64): void {
   const isGood = !half.isBroken && readFields(c.hpack(direction), at, end, direction);
   if (!isGood) {
-    c.forget(direction);
+    c.doubt(direction);
     noFields(true);
     // A block that makes no sense: these are no frames.
     if (!half.isBroken) {
@@ -263,7 +263,7 @@ function finishBlock(c: Connection, half: Half, direction: u32, at: usize, end: 
   if (half.step == TRIAL) {
     if (!isGood || !isProof(c, half, direction)) {
       half.dropBlock();
-      c.forget(direction);
+      c.doubt(direction);
       return;
     }
     half.step = SYNCED;

@@ -17,8 +17,8 @@ const TABLE_CAPACITY: u32 = 4096;
 const HALVES: u32 = 96;
 const HALF_SIZE: u32 = 192;
 const TABLES: u32 = HALVES + 2 * HALF_SIZE;
-// tableSize(TABLE_CAPACITY), rounded up.
-const TABLE_SIZE: u32 = 8256;
+// tableSize(TABLE_CAPACITY).
+const TABLE_SIZE: u32 = 8432;
 const BLOCKS: u32 = TABLES + 2 * TABLE_SIZE;
 
 const SMALL: u32 = 28672;
@@ -256,14 +256,14 @@ export class Connection extends ConnectionState {
     half.step = SEARCHING;
     half.isPayload = false;
     half.dropBlock();
-    this.forget(direction);
+    this.doubt(direction);
     // The epoch must not come round.
     if (++half.epoch == 0) this.giveUp();
   }
 
   /** A header block was missed. */
-  forget(direction: u32): void {
-    this.hpack(direction).forget();
+  doubt(direction: u32): void {
+    this.hpack(direction).doubt();
   }
 }
 

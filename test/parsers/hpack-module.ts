@@ -17,7 +17,7 @@ export function open(capacity: u32, isWhole: bool): bool {
   changetype<Table>(TABLE).open(capacity, isWhole);
   return true;
 }
-export function forget(): void { changetype<Table>(TABLE).forget(); }
+export function doubt(): void { changetype<Table>(TABLE).doubt(); }
 export function held(): u32 { return changetype<Table>(TABLE).count; }
 export function skim(length: u32): bool {
   beginBlock(changetype<Table>(TABLE), INPUT, INPUT + length);
@@ -45,7 +45,7 @@ interface Exports {
   input(): number;
   output(): number;
   open(capacity: number, isWhole: number): number;
-  forget(): void;
+  doubt(): void;
   held(): number;
   skim(length: number): number;
   decode(length: number): number;
@@ -74,8 +74,9 @@ export class Hpack {
     if (this.#exports.open(capacity, isWhole ? 1 : 0) === 0) throw new Error('no room for such a table');
   }
 
-  forget(): void {
-    this.#exports.forget();
+  /** Blocks were missed. */
+  doubt(): void {
+    this.#exports.doubt();
   }
 
   get held(): number {

@@ -124,7 +124,7 @@ describe('blocks were missed', () => {
 
   test('forgetting begins anew', () => {
     hpack.decode('4001610131');
-    hpack.forget();
+    hpack.doubt();
     expect(hpack.decode('be')).toEqual([[undefined, undefined]]);
   });
 });
