@@ -12,6 +12,7 @@
 
 import { copy } from '../sdk/bytes';
 import { beginNotes, chain, noteName, noteOld, weigh } from './doubt';
+import { Entry, ORIGIN_SHIFT, UNKNOWN_NAME, UNKNOWN_VALUE, VARIES } from './entry';
 import { HUFFMAN_BAD, huffman, huffmanMost } from './huffman';
 import {
   hashText,
@@ -23,7 +24,7 @@ import {
   staticNameLength,
   staticValueLength,
 } from './static-table';
-import { Entry, ORIGIN_SHIFT, Table, UNKNOWN_NAME, UNKNOWN_VALUE, VARIES } from './table';
+import { Table } from './table';
 
 /** What nextField says. */
 export const FIELD: u32 = 0;

@@ -12,7 +12,8 @@
  * with its first other value, and all in their old order. What that is worth depends on how often they had been used.
  */
 
-import { Table, UNKNOWN_NAME } from './table';
+import { UNKNOWN_NAME } from './entry';
+import { Table } from './table';
 
 /** Work on a block: fields × shifts. */
 const FIELDS: u32 = 32;
