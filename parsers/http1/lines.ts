@@ -11,7 +11,7 @@ import { Message } from '../sdk/output';
 import { mayMatter, nameDecides } from './fields';
 import { headRead, keepHead, tooLong } from './finish';
 import { Head } from './head';
-import { headerLine, isIdle, isSpare, requestLine, statusLine } from './message';
+import { headerLine, isIdle, isSpare, plainLine, requestLine, statusLine } from './message';
 import { GARBAGE, LOOK, lost } from './resync';
 import { AFTER_CR, CONNECT, HOLDING, ORDINARY, SKIP_LINE, UPGRADING } from './state';
 import { mayStart } from './syntax';
@@ -146,8 +146,9 @@ function readLines(from: usize, end: usize): usize {
         head.endsAt(from, lf);
         return lf + 1;
       }
-      if (anyMayMatter || mayMatter(load<u8>(from))) headerLine(message, from, lf);
-      else head.passes(lf);
+      if (anyMayMatter) headerLine(message, from, lf);
+      else if (!mayMatter(from, lf)) head.passes(lf);
+      else if (!plainLine(message, from, lf)) headerLine(message, from, lf);
       from = lf + 1;
     }
   }
