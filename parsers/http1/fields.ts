@@ -19,8 +19,12 @@ export const UPGRADE: u32 = 6;
 export const TRACEPARENT: u32 = 7;
 export const TRACESTATE: u32 = 8;
 
-/** One bit for each byte, of its low five bits, that a field which matters, or a folded line, begins with: c h t u SP HT. */
-const BEGINNINGS: u32 = (1 << 0x03) | (1 << 0x08) | (1 << 0x14) | (1 << 0x15) | (1 << 0x00) | (1 << 0x09);
+/**
+ * One bit for each byte, of its low five bits, that a line which matters begins with: the names' c h t u, a folded line's
+ * SP HT, the empty line's CR LF.
+ */
+export const BEGINNINGS: u32 =
+  (1 << 0x03) | (1 << 0x08) | (1 << 0x14) | (1 << 0x15) | (1 << 0x00) | (1 << 0x09) | (1 << 0x0d) | (1 << 0x0a);
 
 /** Bytes that decide whether a line matters to us: the longest name and the byte behind it. */
 export const NAME_DECIDES: usize = 18;
@@ -44,19 +48,14 @@ const WORD_USER_AGE: u64 = 0x6567612d72657375; // user-age(nt)
 const WORD_UPGR: u32 = 0x72677075; // upgr(ade)
 const WORD_RADE: u32 = 0x65646172; // rade
 
-/**
- * Whether a line may be of interest, which ends with the LF at `lf`: false is certain. Most lines are of none, so this is
- * all that is looked at of them.
- */
+/** Whether a line may be of interest, which ends with the LF at `lf`: false is certain. */
 export function mayMatter(line: usize, lf: usize): bool {
-  const first = load<u8>(line);
-  if (((BEGINNINGS >> (first & 31)) & 1) == 0) return false;
   if (lf - line < 5) return true;
   const word = load<u32>(line) | LOWER_4;
   if (word == WORD_CONT) return lf - line > 14 && word4(line + 8) == WORD_LENGTH;
   if (word == WORD_HOST || word == WORD_USER || word == WORD_TRAC || word == WORD_TRAN || word == WORD_UPGR)
     return true;
-  return first <= 0x20;
+  return load<u8>(line) <= 0x20;
 }
 
 /** How far the length of the name lies above the id in what `fieldAt` returns. */
