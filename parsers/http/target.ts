@@ -3,7 +3,7 @@
  * Results are addresses in the text that was asked about, valid until the next call.
  */
 
-import { findByte, isDigit } from '../sdk/bytes';
+import { findByte, findEither, isDigit } from '../sdk/bytes';
 
 const SLASH: u8 = 0x2f;
 const QUESTION: u8 = 0x3f;
@@ -40,6 +40,12 @@ export let hostPort: u32 = 0;
 
 /** `[userinfo@]host[:port]`; the user information is dropped, and the brackets of an IPv6 address. */
 export function splitAuthority(from: usize, end: usize): void {
+  if (findEither(from, end, AT, COLON) == end && from < end && load<u8>(from) != BRACKET_OPEN) {
+    hostAt = from;
+    hostLength = <u32>(end - from);
+    hostPort = 0;
+    return;
+  }
   for (let at = findByte(from, end, AT); at != end; at = findByte(from, end, AT)) from = at + 1;
   const isBracketed = from < end && load<u8>(from) == BRACKET_OPEN;
   if (isBracketed) from++;

@@ -19,22 +19,25 @@ export const UPGRADE: u32 = 6;
 export const TRACEPARENT: u32 = 7;
 export const TRACESTATE: u32 = 8;
 
-/** One bit for each byte, of its low five bits, that a field which matters, or a folded line, begins with: c h t u SP HT. */
-const BEGINNINGS: u32 = (1 << 0x03) | (1 << 0x08) | (1 << 0x14) | (1 << 0x15) | (1 << 0x00) | (1 << 0x09);
-
-/** Whether a line with this first byte may be of interest: false is certain. */
-export function mayMatter(first: u32): bool {
-  return ((BEGINNINGS >> (first & 31)) & 1) != 0;
-}
+/**
+ * One bit for each byte, of its low five bits, that a line which matters begins with: the names' c h t u, a folded line's
+ * SP HT, the empty line's CR LF.
+ */
+export const BEGINNINGS: u32 =
+  (1 << 0x03) | (1 << 0x08) | (1 << 0x14) | (1 << 0x15) | (1 << 0x00) | (1 << 0x09) | (1 << 0x0d) | (1 << 0x0a);
 
 /** Bytes that decide whether a line matters to us: the longest name and the byte behind it. */
 export const NAME_DECIDES: usize = 18;
 
-const LOWER_4: u32 = 0x20202020;
+export const LOWER_4: u32 = 0x20202020;
 const LOWER_8: u64 = 0x2020202020202020;
 
-const WORD_HOST: u32 = 0x74736f68; // host
-const WORD_CONTENT: u64 = 0x2d746e65746e6f63; // content-
+export const WORD_CONT: u32 = 0x746e6f63; // cont(ent-)
+const WORD_USER: u32 = 0x72657375; // user(-agent)
+const WORD_TRAC: u32 = 0x63617274; // trac(eparent)
+const WORD_TRAN: u32 = 0x6e617274; // tran(sfer-)
+export const WORD_HOST: u32 = 0x74736f68; // host
+export const WORD_CONTENT: u64 = 0x2d746e65746e6f63; // content-
 const WORD_LENGTH: u32 = 0x676e656c; // leng(th)
 const WORD_TRANSFER: u64 = 0x726566736e617274; // transfer
 const WORD_ENCODING: u64 = 0x6e69646f636e652d; // -encodin(g)
@@ -44,6 +47,16 @@ const WORD_TRACESTA: u64 = 0x6174736563617274; // tracesta(te)
 const WORD_USER_AGE: u64 = 0x6567612d72657375; // user-age(nt)
 const WORD_UPGR: u32 = 0x72677075; // upgr(ade)
 const WORD_RADE: u32 = 0x65646172; // rade
+
+/** Whether a line may be of interest, which ends with the LF at `lf`: false is certain. */
+export function mayMatter(line: usize, lf: usize): bool {
+  if (lf - line < 5) return true;
+  const word = load<u32>(line) | LOWER_4;
+  if (word == WORD_CONT) return lf - line > 14 && word4(line + 8) == WORD_LENGTH;
+  if (word == WORD_HOST || word == WORD_USER || word == WORD_TRAC || word == WORD_TRAN || word == WORD_UPGR)
+    return true;
+  return load<u8>(line) <= 0x20;
+}
 
 /** How far the length of the name lies above the id in what `fieldAt` returns. */
 export const NAME_LENGTH_SHIFT: u32 = 8;
@@ -83,7 +96,8 @@ export function wantedAt(wanted: Names, line: usize, end: usize): usize {
   return colon == limit ? 0 : wanted.find(line, trimEnd(line, colon) - line);
 }
 
-function isContentLength(line: usize): bool {
+/** At least 15 bytes. */
+export function isContentLength(line: usize): bool {
   if (word8(line) != WORD_CONTENT || word4(line + 8) != WORD_LENGTH) return false;
   return (load<u16>(line, 12) | 0x2020) == 0x6874 && closes(line + 14);
 }
@@ -101,10 +115,14 @@ function traceOrTransfer(line: usize, length: usize): u32 {
   return (load<u16>(line, 8) | 0x2020) == 0x6574 && closes(line + 10) ? named(TRACESTATE, 10) : OTHER;
 }
 
+/** At least 11 bytes. */
+export function isUserAgent(line: usize): bool {
+  return word8(line) == WORD_USER_AGE && (load<u16>(line, 8) | 0x2020) == 0x746e && closes(line + 10);
+}
+
 function userAgentOrUpgrade(line: usize, length: usize): u32 {
   if (word4(line) == WORD_UPGR) return word4(line + 3) == WORD_RADE && closes(line + 7) ? named(UPGRADE, 7) : OTHER;
-  if (length <= 10 || word8(line) != WORD_USER_AGE) return OTHER;
-  return (load<u16>(line, 8) | 0x2020) == 0x746e && closes(line + 10) ? named(USER_AGENT, 10) : OTHER;
+  return length > 10 && isUserAgent(line) ? named(USER_AGENT, 10) : OTHER;
 }
 
 function named(field: u32, nameLength: u32): u32 {

@@ -143,6 +143,13 @@ function enterBody(next: u8, unknown: bool): void {
     finish(next);
     return;
   }
+  if (next == BODY && !unknown && Head.current.contentLength <= <u64>(work.end - work.from)) {
+    const bytes = <usize>Head.current.contentLength;
+    work.pass(bytes);
+    work.message.bodyBytes = bytes;
+    finish(START);
+    return;
+  }
   side.drop(next);
   side.remaining = next == BODY ? Head.current.contentLength : 0;
   if (unknown) side.set(MAYBE_BODYLESS);

@@ -52,9 +52,11 @@ export function consume(chunk: Chunk): bool {
   if (chunk.isEnd) return ended(chunk.kind == EOF);
   const missing = work.missing;
   const done = feed();
+  // What is used up is not offered again.
+  if (done) return true;
   chunk.advance(<u32>work.from - chunk.data);
   chunk.advanceMissing(missing - work.missing);
-  return done;
+  return false;
 }
 
 /** Gives a larger slot back when it has not been needed for a while. */

@@ -7,7 +7,7 @@
 
 import { FROM_CLIENT, UPGRADE_HTTP2, UPGRADE_TUNNEL, UPGRADE_WEBSOCKET } from '../sdk/abi';
 import { copy, equalIgnoreCase, isBlank, trimEnd } from '../sdk/bytes';
-import { OTHER } from './fields';
+import { CONTENT_LENGTH, OTHER } from './fields';
 import { BODY, CHUNK_SIZE_LINE, CONNECT, HEAD, IGNORING, ORDINARY, START, UNTIL_CLOSE, UPGRADING } from './state';
 
 // ── facts ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -31,6 +31,10 @@ const HOST_IN_TARGET: u32 = 512;
 const LENGTH_MAX: u64 = 0x7fffffffffffffff;
 /** Digits that cannot make as much. */
 const SAFE_DIGITS: usize = 18;
+
+const ASCII_ZEROES: u64 = 0x3030303030303030;
+const HIGH_HALVES: u64 = 0xf0f0f0f0f0f0f0f0;
+const SIXES: u64 = 0x0606060606060606;
 
 export const HEAD_BYTES: u32 = 16;
 const memoryOfHead: usize = memory.data(HEAD_BYTES, 8);
@@ -126,6 +130,38 @@ export class Head {
     const again = (this.seen & bit) != 0;
     this.seen |= bit;
     return !again;
+  }
+
+  /** Notes a field that a folded line may continue, unless it has been seen. */
+  @inline
+  isFirst(field: u32): bool {
+    const seen = this.seen;
+    const bit = (<u32>1) << field;
+    if ((seen & bit) != 0) return false;
+    this.seen = <u16>(seen | bit);
+    this.lastField = <u8>field;
+    return true;
+  }
+
+  /** Content-Length as it nearly always is: the first, of a few digits. False: it is not, and nothing has been done. */
+  @inline
+  plainLength(from: usize, end: usize): bool {
+    const count = end - from;
+    if (count > 7 || this.is(LENGTH_SEEN)) return false;
+    if (count > 1 && load<u8>(from) == 0x30) return false;
+    // The digits become eight, with zeroes in front; then neighbours are added up, three times.
+    const shift = <u64>(64 - count * 8);
+    const digits = ((load<u64>(end - 8) >> shift) << shift) | (ASCII_ZEROES >> <u64>(count * 8));
+    if ((((digits & HIGH_HALVES) ^ ASCII_ZEROES) | (((digits + SIXES) & HIGH_HALVES) ^ ASCII_ZEROES)) != 0)
+      return false;
+    let value = digits & ~HIGH_HALVES;
+    value = (value * 10 + (value >> 8)) & 0x00ff00ff00ff00ff;
+    value = (value * 100 + (value >> 16)) & 0x0000ffff0000ffff;
+    this.contentLength = (value * 10000 + (value >> 32)) & 0xffffffff;
+    this.set(LENGTH_SEEN | LENGTH_NUMBER);
+    this.seen |= (<u16>1) << (<u16>CONTENT_LENGTH);
+    this.lastField = <u8>CONTENT_LENGTH;
+    return true;
   }
 
   /** Content-Length: a number, or a list of equal numbers. */

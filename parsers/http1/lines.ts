@@ -8,10 +8,10 @@ import { FULL } from '../sdk/accumulate';
 import { findByte, MARKS, marks } from '../sdk/bytes';
 import { wantedFrom } from '../sdk/headers';
 import { Message } from '../sdk/output';
-import { mayMatter, nameDecides } from './fields';
+import { BEGINNINGS, mayMatter, nameDecides } from './fields';
 import { headRead, keepHead, tooLong } from './finish';
 import { Head } from './head';
-import { headerLine, isIdle, isSpare, requestLine, statusLine } from './message';
+import { headerLine, isIdle, isSpare, plainLine, requestLine, statusLine } from './message';
 import { GARBAGE, LOOK, lost } from './resync';
 import { AFTER_CR, CONNECT, HOLDING, ORDINARY, SKIP_LINE, UPGRADING } from './state';
 import { mayStart } from './syntax';
@@ -19,6 +19,8 @@ import { Work } from './work';
 
 const CR: u8 = 0x0d;
 const LF: u8 = 0x0a;
+/** BEGINNINGS when any line may be asked for. */
+const ALL: u32 = 0xffffffff;
 
 // ── start line ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -29,7 +31,8 @@ export function readStart(): bool {
   while (work.from < work.end && (load<u8>(work.from) == CR || load<u8>(work.from) == LF)) work.from++;
   if (work.from == work.end) return true;
   const begin = work.from;
-  const lf = findByte(begin, work.end, LF);
+  const ends = marks(begin, work.end, LF);
+  const lf = ends != 0 ? begin + <usize>ctz(ends) : findByte(min(begin + MARKS, work.end), work.end, LF);
   if (lf == work.end) return carryStart();
   if (!openHead(begin, lf, work.now)) return notAHead(lf + 1);
   return readOn(begin, begin, lf + 1);
@@ -139,15 +142,23 @@ function readLines(from: usize, end: usize): usize {
   const message = Work.current.message;
   const head = Head.current;
   const anyMayMatter = wantedFrom(Work.current.direction).count != 0;
+  const beginnings: u32 = anyMayMatter ? ALL : BEGINNINGS;
   for (let block = from; block < end; block += MARKS) {
     for (let ends = marks(block, end, LF); ends != 0; ends &= ends - 1) {
       const lf = block + <usize>ctz(ends);
+      if (((beginnings >> load<u8>(from)) & 1) == 0) {
+        // So it is with most lines; and this is all that is looked at of them.
+        head.passes(lf);
+        from = lf + 1;
+        continue;
+      }
       if (lf - from < 2 && (lf == from || load<u8>(from) == CR)) {
         head.endsAt(from, lf);
         return lf + 1;
       }
-      if (anyMayMatter || mayMatter(load<u8>(from))) headerLine(message, from, lf);
-      else head.passes(lf);
+      if (anyMayMatter) headerLine(message, from, lf);
+      else if (!mayMatter(from, lf)) head.passes(lf);
+      else if (!plainLine(message, from, lf)) headerLine(message, from, lf);
       from = lf + 1;
     }
   }

@@ -27,6 +27,9 @@ import {
   FIELD_ID,
   fieldAt,
   HOST,
+  isContentLength,
+  isUserAgent,
+  LOWER_4,
   NAME_LENGTH_SHIFT,
   nameDecides,
   OTHER,
@@ -35,6 +38,8 @@ import {
   TRANSFER_ENCODING,
   UPGRADE,
   USER_AGENT,
+  WORD_CONT,
+  WORD_HOST,
   wantedAt,
 } from './fields';
 import { Head } from './head';
@@ -46,10 +51,19 @@ const CR: u8 = 0x0d;
 const SP: u8 = 0x20;
 const COLON: u8 = 0x3a;
 
+/** ": ", and how far behind a line's start the values of fields lie which have it behind their names. */
+const COLON_SP: u32 = 0x203a;
+const HOST_VALUE: usize = 6;
+const USER_AGENT_VALUE: usize = 12;
+const LENGTH_VALUE: usize = 16;
+
 /** "HTTP/1." and " HTTP/1.": what a status line starts with, and what a request line ends with, but for a digit. */
 const STATUS_START: u64 = 0x2e312f50545448;
 const STATUS_START_MASK: u64 = 0x00ffffffffffffff;
 const REQUEST_END: u64 = 0x2e312f5054544820;
+/** "GET " and "POST". */
+const WORD_GET: u32 = 0x20544547;
+const WORD_POST: u32 = 0x54534f50;
 
 /** Address behind the line's text. A line that ends with LF alone is readable, and suspect. */
 export function lineEnd(line: usize, lf: usize): usize {
@@ -65,15 +79,30 @@ export function requestLine(message: Message, line: usize, lf: usize): bool {
   const version = end - 9;
   const digit = load<u8>(end - 1);
   if (load<u64>(version) != REQUEST_END || !isDigit(digit)) return false;
-  const space = findByte(line, version, SP);
-  if (space == version || !method(message, line, space)) return false;
+  const space = method(message, line, version);
+  if (space == 0) return false;
   const head = Head.current;
   if (digit == 0x30) head.old();
-  message.string(NETWORK_PROTOCOL_VERSION, end - 3, 3);
+  message.short(NETWORK_PROTOCOL_VERSION, load<u32>(end - 3) & 0xffffff, 3);
   return target(message, space + 1, version, head.kind == CONNECT);
 }
 
-function method(message: Message, from: usize, end: usize): bool {
+/** Returns the address of the space behind the method, 0 when there is none. */
+function method(message: Message, from: usize, version: usize): usize {
+  const word = load<u32>(from);
+  if (word == WORD_GET) {
+    message.short(HTTP_REQUEST_METHOD, WORD_GET & 0xffffff, 3);
+    return from + 3;
+  }
+  if (word == WORD_POST && load<u8>(from, 4) == SP) {
+    message.short(HTTP_REQUEST_METHOD, WORD_POST, 4);
+    return from + 4;
+  }
+  const space = findByte(from, version, SP);
+  return space != version && rarerMethod(message, from, space) ? space : 0;
+}
+
+function rarerMethod(message: Message, from: usize, end: usize): bool {
   if (isKnownMethod(from, end)) {
     message.string(HTTP_REQUEST_METHOD, from, end - from);
     if (load<u32>(from) == 0x44414548) Head.current.kind = <u8>HEAD;
@@ -98,6 +127,29 @@ export function statusLine(message: Message, line: usize, lf: usize): bool {
   if (hundreds - 1 > 8 || tens > 9 || ones > 9) return false;
   if (digit == 0x30) Head.current.old();
   message.status = hundreds * 100 + tens * 10 + ones;
+  return true;
+}
+
+/**
+ * The three fields that most messages have, in the form that most have them in: `Name: value` without other blanks, and
+ * not for the second time. False: it is not one of these, and nothing has been done.
+ */
+export function plainLine(message: Message, line: usize, lf: usize): bool {
+  const word = load<u32>(line) | LOWER_4;
+  const value = line + (word == WORD_HOST ? HOST_VALUE : word == WORD_CONT ? LENGTH_VALUE : USER_AGENT_VALUE);
+  const end = lf - 1;
+  if (value >= end || load<u16>(value - 2) != COLON_SP || load<u8>(end) != CR) return false;
+  if (load<u8>(value) <= SP || load<u8>(end - 1) <= SP) return false;
+  const head = Head.current;
+  if (word == WORD_CONT) return isContentLength(line) && head.plainLength(value, end);
+  if (message.type == RESPONSE) return false;
+  if (word == WORD_HOST) {
+    if (head.hostInTarget || !head.isFirst(HOST)) return false;
+    authority(message, value, end);
+    return true;
+  }
+  if (!isUserAgent(line) || !head.isFirst(USER_AGENT)) return false;
+  message.string(USER_AGENT_ORIGINAL, value, end - value);
   return true;
 }
 

@@ -15,12 +15,13 @@ import {
   splitAuthority,
   splitTarget,
 } from '../http/target';
-import { findByte } from '../sdk/bytes';
+import { findByte, findEither } from '../sdk/bytes';
 import { Message } from '../sdk/output';
 import { SERVER_ADDRESS, SERVER_PORT, URL_PATH, URL_QUERY, URL_SCHEME } from './attributes';
 import { Head } from './head';
 import { tokenEnd } from './methods';
 
+const SP: u8 = 0x20;
 const SLASH: u8 = 0x2f;
 const QUESTION: u8 = 0x3f;
 const COLON: u8 = 0x3a;
@@ -28,7 +29,15 @@ const COLON: u8 = 0x3a;
 /** False when there is no target. One with spaces in it is reported as it stands. */
 export function target(message: Message, from: usize, end: usize, isConnect: bool): bool {
   if (from >= end) return false;
-  if (findByte(from, end, 0x20) != end) Head.current.suspect();
+  if (load<u8>(from) == SLASH) {
+    const mark = findEither(from, end, SP, QUESTION);
+    if (mark == end || (load<u8>(mark) == QUESTION && findByte(mark, end, SP) == end)) {
+      message.string(URL_PATH, from, mark - from);
+      if (mark + 1 < end) message.string(URL_QUERY, mark + 1, end - mark - 1);
+      return true;
+    }
+  }
+  if (findByte(from, end, SP) != end) Head.current.suspect();
   if (load<u8>(from) == SLASH) pathAndQuery(message, from, end);
   else if (isConnect) authorityOfTarget(message, from, end);
   else absolute(message, from, end);

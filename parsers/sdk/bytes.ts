@@ -101,9 +101,8 @@ export const MARKS: usize = 64;
  */
 export function marks(from: usize, end: usize, byte: u8): u64 {
   if (!ASC_FEATURE_SIMD) return marksScalar(from, end, byte);
-  const left = end - from;
-  if (left >= MARKS) return marksOfBlock(from, byte);
-  return marksOfBlock(end - MARKS, byte) >> (MARKS - left);
+  const at = min(from, end - MARKS);
+  return marksOfBlock(at, byte) >> (from - at);
 }
 
 function marksOfBlock(at: usize, byte: u8): u64 {
@@ -195,6 +194,40 @@ function copyBlocks(to: usize, from: usize, length: usize): void {
   const last = length - 16;
   for (let i: usize = 0; i < last; i += 16) v128.store(to + i, v128.load(from + i));
   v128.store(to + last, v128.load(from + last));
+}
+
+/**
+ * Copies `length` bytes, at least one, and puts zeroes behind them up to a multiple of 16: for a place that has as much
+ * room. The last block is read so that it ends with the range, and shifted down.
+ */
+export function copyPadded(to: usize, from: usize, length: usize): void {
+  if (!ASC_FEATURE_SIMD) {
+    memory.fill(to + (length & ~15), 0, ((length + 15) & ~15) - (length & ~15));
+    copy(to, from, length);
+    return;
+  }
+  let left = length;
+  if (left > 512) {
+    const blocks = (left - 1) & ~15;
+    memory.copy(to, from, blocks);
+    to += blocks;
+    from += blocks;
+    left -= blocks;
+  }
+  for (; left > 32; left -= 32) {
+    v128.store(to, v128.load(from));
+    v128.store(to, v128.load(from, 16), 16);
+    to += 32;
+    from += 32;
+  }
+  if (left > 16) {
+    v128.store(to, v128.load(from));
+    to += 16;
+    from += 16;
+    left -= 16;
+  }
+  const shift = i8x16.add(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>(16 - left)));
+  v128.store(to, i8x16.swizzle(v128.load(from + left - 16), shift));
 }
 
 /** Whether both ranges hold the same bytes. */

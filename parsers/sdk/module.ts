@@ -23,6 +23,9 @@ import {
 
 const PAGE_BITS = 16;
 
+/** Behind the output arena, for the last block of a string (`copyPadded`). */
+const BEHIND_OUTPUT = 16;
+
 const record: usize = memory.data(LAYOUT_SIZE, 8);
 
 /** Address of the chunk table. */
@@ -39,7 +42,7 @@ export function abi_version(): i32 {
 export function layout(inputBytes: u32, outputBytes: u32): u32 {
   const input = alignUp(<u64>__heap_base);
   const output = alignUp(input + inputBytes);
-  const slots = alignUp(output + outputBytes);
+  const slots = alignUp(output + outputBytes + BEHIND_OUTPUT);
   if (!reserve(slots)) return 0;
   inputArena = <usize>input;
   outputArena = <usize>output;

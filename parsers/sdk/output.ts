@@ -46,7 +46,7 @@ import {
   STRING_MAX,
   UNDEFINE,
 } from './abi';
-import { copy } from './bytes';
+import { copy, copyPadded } from './bytes';
 import { Chunk } from './chunk';
 import { outputArena, outputLimit, setCurrent, setOutputLength } from './module';
 import { nameLength, nameText } from './names';
@@ -118,19 +118,6 @@ function longHint(slot: u32, type: u32, value: u32, key: u64): void {
   cursor += OUT_LONG - OUT_SHORT;
 }
 
-/** Zeroes a message header. `memory.fill` costs more than the eight stores, and so does a loop, for its fuel. */
-function clear(at: usize): void {
-  store<u64>(at, 0);
-  store<u64>(at, 0, 8);
-  store<u64>(at, 0, 16);
-  store<u64>(at, 0, 24);
-  store<u64>(at, 0, 32);
-  store<u64>(at, 0, 40);
-  store<u64>(at, 0, 48);
-  store<u64>(at, 0, 56);
-  if (MESSAGE_SIZE != 64) ERROR('clear() zeroes 64 bytes');
-}
-
 /** What a pair takes up. */
 function pairSize(name: usize, length: usize): usize {
   return (<usize>ATTRIBUTE_VALUE + PAIR_KEY + nameLength(name) + length + 3) & ~3;
@@ -169,12 +156,19 @@ export class Message {
 
   /** Starts a message at the end of the output; nothing is written for good before `commit`. */
   static open(slot: u32, type: u32): Message {
-    clear(cursor);
-    const message = changetype<Message>(cursor);
-    message.slot = slot;
-    message.type = <u16>type;
-    tail = cursor + MESSAGE_SIZE;
-    return message;
+    const at = cursor;
+    // `memory.fill` costs more than stores of the whole header, and so does a loop, for its fuel.
+    store<u64>(at, (<u64>slot) << (OUT_SLOT * 8));
+    store<u64>(at, <u64>type, OUT_TYPE);
+    store<u64>(at, 0, 16);
+    store<u64>(at, 0, 24);
+    store<u64>(at, 0, 32);
+    store<u64>(at, 0, 40);
+    store<u64>(at, 0, 48);
+    store<u64>(at, 0, 56);
+    if (MESSAGE_SIZE != 64 || OUT_SLOT != 4 || OUT_TYPE != 8) ERROR('open() writes a header of 64 bytes');
+    tail = at + MESSAGE_SIZE;
+    return changetype<Message>(at);
   }
 
   /** Takes a message back that `keep` stored at `from`. */
@@ -217,12 +211,22 @@ export class Message {
       length = <usize>STRING_MAX;
       this.flag(MESSAGE_PARTIAL);
     }
+    const at = tail;
     const size = (<usize>ATTRIBUTE_VALUE + length + 3) & ~3;
-    if (!this.claim(size)) return;
-    store<u32>(tail + size - 4, 0);
-    this.put(id, length);
-    copy(tail + ATTRIBUTE_VALUE, from, length);
-    tail += size;
+    if (!this.claim(at, size)) return;
+    this.put(at, id, length);
+    tail = at + size;
+    if (length != 0) copyPadded(at + ATTRIBUTE_VALUE, from, length);
+  }
+
+  /** A string attribute of at most four bytes: `text` holds them, the first one lowest, and zeroes above. */
+  @inline
+  short(id: u32, text: u32, length: u32): void {
+    const at = tail;
+    if (!this.claim(at, ATTRIBUTE_VALUE + 4)) return;
+    this.put(at, id, length);
+    store<u32>(at, text, ATTRIBUTE_VALUE);
+    tail = at + ATTRIBUTE_VALUE + 4;
   }
 
   /** One element of an attribute whose name ends with a name of the configuration (`Names.find`). */
@@ -232,7 +236,7 @@ export class Message {
       this.flag(MESSAGE_PARTIAL);
     }
     const size = pairSize(name, length);
-    if (this.pairs == <u8>PAIRS_MAX || <usize>this.size + size > <usize>PAIRS_LIMIT || !this.claim(size)) {
+    if (this.pairs == <u8>PAIRS_MAX || <usize>this.size + size > <usize>PAIRS_LIMIT || !this.claim(tail, size)) {
       this.flag(MESSAGE_PARTIAL);
       return;
     }
@@ -241,10 +245,11 @@ export class Message {
   }
 
   int(id: u32, value: i64): void {
-    if (!this.claim(ATTRIBUTE_VALUE + 8)) return;
-    this.put(id, 8);
-    store<i64>(tail, value, ATTRIBUTE_VALUE);
-    tail += ATTRIBUTE_VALUE + 8;
+    const at = tail;
+    if (!this.claim(at, ATTRIBUTE_VALUE + 8)) return;
+    this.put(at, id, 8);
+    store<i64>(at, value, ATTRIBUTE_VALUE);
+    tail = at + ATTRIBUTE_VALUE + 8;
   }
 
   double(id: u32, value: f64): void {
@@ -257,26 +262,28 @@ export class Message {
   }
 
   bool(id: u32, value: bool): void {
-    if (!this.claim(ATTRIBUTE_VALUE + 4)) return;
-    this.put(id, 1);
-    store<u32>(tail, value ? 1 : 0, ATTRIBUTE_VALUE);
-    tail += ATTRIBUTE_VALUE + 4;
+    const at = tail;
+    if (!this.claim(at, ATTRIBUTE_VALUE + 4)) return;
+    this.put(at, id, 1);
+    store<u32>(at, value ? 1 : 0, ATTRIBUTE_VALUE);
+    tail = at + ATTRIBUTE_VALUE + 4;
   }
 
-  /** Counts an attribute of `size` bytes if it fits; marks the message partial if not. */
-  private claim(size: usize): bool {
-    if (<usize>this.size + size > <usize>MESSAGE_LIMIT || this.attributes == <u16>ATTRIBUTES_MAX) {
+  /** Counts an attribute of `size` bytes, to lie at `at`, if it fits; marks the message partial if not. */
+  @inline
+  private claim(at: usize, size: usize): bool {
+    const count = this.attributes;
+    if (at + size - changetype<usize>(this) > <usize>MESSAGE_LIMIT || count == <u16>ATTRIBUTES_MAX) {
       this.flag(MESSAGE_PARTIAL);
       return false;
     }
-    this.attributes++;
+    this.attributes = count + 1;
     return true;
   }
 
   @inline
-  private put(id: u32, length: usize): void {
-    store<u16>(tail, <u16>id, ATTRIBUTE_ID);
-    store<u16>(tail, <u16>length, ATTRIBUTE_LENGTH);
+  private put(at: usize, id: u32, length: usize): void {
+    store<u32>(at, (id & 0xffff) | ((<u32>length) << ((ATTRIBUTE_LENGTH - ATTRIBUTE_ID) * 8)), ATTRIBUTE_ID);
   }
 }
 
@@ -312,10 +319,9 @@ export class Definition {
     length = min<usize>(length, STRING_MAX);
     const size = (<usize>ATTRIBUTE_VALUE + length + 3) & ~3;
     if (!this.claim(size)) return;
-    store<u32>(tail + size - 4, 0);
     store<u16>(tail, <u16>id, ATTRIBUTE_ID);
     store<u16>(tail, <u16>length, ATTRIBUTE_LENGTH);
-    copy(tail + ATTRIBUTE_VALUE, from, length);
+    if (length != 0) copyPadded(tail + ATTRIBUTE_VALUE, from, length);
     tail += size;
   }
 

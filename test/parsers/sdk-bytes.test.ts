@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { sdkModule } from '../sdk/module.ts';
 
 const { call, put, at, memory } = await sdkModule(`
-export { findByte, findByteScalar, findEither, findEitherScalar, findSequence, findSequenceScalar, copy }
+export { findByte, findByteScalar, findEither, findEitherScalar, findSequence, findSequenceScalar, copy, copyPadded }
   from './parsers/sdk/bytes';
 import { agrees, isText, marks, marksScalar, startsWith } from './parsers/sdk/bytes';
 export { findTraceparent, isTraceparent } from './parsers/sdk/traceparent';
@@ -179,4 +179,21 @@ describe('traceparent', () => {
       { numRuns: 300 },
     );
   });
+});
+
+test('copyPadded writes the bytes, zeroes up to a multiple of 16, and nothing behind them', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 700 }), offset, (bytes, shift) => {
+      const [from] = lay(bytes, shift);
+      const padded = (bytes.length + 15) & ~15;
+      const to = 4096 + shift;
+      put(new Uint8Array(padded + 32).fill(0xee), to - 16);
+      call('copyPadded', at + to, from, bytes.length);
+      const written = memory().subarray(at + to - 16, at + to + padded + 16);
+      const expected = Buffer.alloc(padded + 32, 0xee).fill(0, 16, 16 + padded);
+      expected.set(bytes, 16);
+      expect(Buffer.from(written).equals(expected)).toBe(true);
+    }),
+    { numRuns: 1000 },
+  );
 });

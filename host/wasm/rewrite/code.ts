@@ -5,13 +5,13 @@
 import { RefusedError } from '../refusal.ts';
 import type { ByteWriter } from './encode.ts';
 import { readInstruction, readValueType } from './instructions.ts';
-import { BLOCK, END, IF, LOOP } from './opcodes.ts';
-import type { ByteReader } from './reader.ts';
+import { BLOCK, END, I32, IF, LOOP } from './opcodes.ts';
+import { ByteReader } from './reader.ts';
 
 /** What goes between the instructions. It may write anything that leaves the stack as it finds it. */
 export interface CodeProbe {
-  /** At the start of a function; `locals` are those beside its parameters. */
-  enter(out: ByteWriter, functionIndex: number, locals: number): void;
+  /** At the start of a function; `locals` are those beside its parameters, `local` is the i32 it gets in addition. */
+  enter(out: ByteWriter, frame: { readonly locals: number; readonly local: number }): void;
   before(out: ByteWriter, opcode: number): void;
   /** Not behind the last `end` of a function. */
   after(out: ByteWriter, opcode: number): void;
@@ -23,14 +23,20 @@ export interface CodeProbe {
 const FUNCTION_BLOCK = -1;
 /** The engine compiles no larger function. */
 const FUNCTION_MAX_BYTES = 7_654_321;
+/** Nor one of more locals, parameters among them. */
+const LOCALS_MAX = 50_000;
 
-/** Writes the function that `reader` holds, locals and instructions, with its new size. */
-export function rewriteBody(reader: ByteReader, out: ByteWriter, probe: CodeProbe, functionIndex: number): void {
+/** Writes the function that `reader` holds, locals and one more of them and instructions, with its new size. */
+export function rewriteBody(reader: ByteReader, out: ByteWriter, probe: CodeProbe, parameters: number): void {
   const size = out.sized(() => {
-    const from = reader.at;
+    const groups = new ByteReader(reader.bytes, reader.at, reader.bytes.length);
+    const count = groups.u32();
     const locals = readLocals(reader);
-    out.copy(reader.bytes, from, reader.at);
-    probe.enter(out, functionIndex, locals);
+    if (parameters + locals >= LOCALS_MAX) throw new RefusedError(`has ${LOCALS_MAX} locals or more`);
+    out.u32(count + 1);
+    out.copy(reader.bytes, groups.at, reader.at);
+    out.put([1, I32]);
+    probe.enter(out, { locals, local: parameters + locals });
     copyInstructions(reader, out, probe);
   });
   if (size > FUNCTION_MAX_BYTES) throw new RefusedError('is too large once it is metered; split it');

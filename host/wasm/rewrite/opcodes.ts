@@ -41,6 +41,7 @@ export const END = 0x0b;
 export const CALL = 0x10;
 export const SELECT = 0x1b;
 export const LOCAL_GET = 0x20;
+export const LOCAL_TEE = 0x22;
 export const GLOBAL_GET = 0x23;
 export const GLOBAL_SET = 0x24;
 export const TABLE_SET = 0x26;

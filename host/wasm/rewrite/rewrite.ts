@@ -40,6 +40,8 @@ interface Rewriting extends Instrumentation {
   readonly bounds: Bounds;
   readonly out: ByteWriter;
   readonly importedFunctions: number;
+  /** Of each function that is not imported: how many parameters it has. */
+  readonly parameters: readonly number[];
 }
 
 type Entry = (reader: ByteReader, rewriting: Rewriting, index: number) => void;
@@ -78,7 +80,8 @@ export function rewriteModule(
     globals: imported[op.KIND_GLOBAL]! + countEntries(bytes, sections.get(op.GLOBAL)),
   });
   const out = new ByteWriter();
-  const rewriting = { ...instrumentation, bounds, out, importedFunctions: imported[op.KIND_FUNCTION]! };
+  const parameters = countParameters(bytes, sections);
+  const rewriting = { ...instrumentation, bounds, out, parameters, importedFunctions: imported[op.KIND_FUNCTION]! };
   out.copy(bytes, 0, Math.min(PREAMBLE, bytes.length));
   for (const [id, entry] of ENTRIES) writeSection(bytes, sections.get(id), id, entry, rewriting);
   for (const section of all) if (isKept(bytes, section)) out.copy(bytes, section.head, section.end);
@@ -151,10 +154,14 @@ function writeBounded(
   out.u32(Math.min(maximum ?? bound, bound));
 }
 
-function rewriteFunction(reader: ByteReader, { out, probe, importedFunctions }: Rewriting, index: number): void {
+function rewriteFunction(
+  reader: ByteReader,
+  { out, probe, importedFunctions, parameters }: Rewriting,
+  index: number,
+): void {
   const functionIndex = importedFunctions + index;
   try {
-    rewriteBody(reader.take(reader.u32()), out, probe, functionIndex);
+    rewriteBody(reader.take(reader.u32()), out, probe, parameters[index] ?? 0);
   } catch (error) {
     if (error instanceof RefusedError) throw new RefusedError(`function ${functionIndex} ${error.message}`);
     throw error;
@@ -163,6 +170,24 @@ function rewriteFunction(reader: ByteReader, { out, probe, importedFunctions }: 
 
 function countEntries(bytes: Uint8Array, section: Section | undefined): number {
   return section ? new ByteReader(bytes, section.start, section.end).u32() : 0;
+}
+
+/** By function of the module: of its type. */
+function countParameters(bytes: Uint8Array, sections: ReadonlyMap<number, Section>): number[] {
+  const ofType: number[] = [];
+  const all: number[] = [];
+  const [types, functions] = [sections.get(op.TYPE), sections.get(op.FUNCTION)];
+  if (types) {
+    new ByteReader(bytes, types.start, types.end).vector((one) => {
+      ofType.push(declarations.readFunctionType(one).parameters.length);
+    });
+  }
+  if (functions) {
+    new ByteReader(bytes, functions.start, functions.end).vector((one) => {
+      all.push(ofType[one.u32()] ?? 0);
+    });
+  }
+  return all;
 }
 
 /** How many imports there are of each kind. */
