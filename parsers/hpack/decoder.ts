@@ -12,7 +12,7 @@
 
 import { copy } from '../sdk/bytes';
 import { beginNotes, chain, noteName, noteOld, weigh } from './doubt';
-import { Entry, ORIGIN_SHIFT, UNKNOWN_NAME, UNKNOWN_VALUE, VARIES } from './entry';
+import { Entry, IS_LOST, ORIGIN_SHIFT, UNKNOWN_NAME, UNKNOWN_VALUE, VARIES } from './entry';
 import { HUFFMAN_BAD, huffman, huffmanMost } from './huffman';
 import {
   hashText,
@@ -193,8 +193,10 @@ function nameOfEntry(place: u32): bool {
     return !table.isExact;
   }
   entry = table.entry(place);
-  fieldName = table.text(entry);
-  fieldNameLength = entry.nameLength;
+  // A missed entry has no text; its name may be known all the same.
+  const isNamed = (entry.flags & (IS_LOST | UNKNOWN_NAME)) == IS_LOST;
+  fieldName = isNamed ? staticName(entry.origin) : table.text(entry);
+  fieldNameLength = isNamed ? staticNameLength(entry.origin) : entry.nameLength;
   fieldUnknown = entry.flags & UNKNOWN_NAME;
   nameHash = entry.nameHash;
   return true;

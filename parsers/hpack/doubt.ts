@@ -7,12 +7,16 @@
  *   before   │ te │ user-agent │ :authority │                    62 63 64
  *   since    │ ??? │ te │ user-agent │ :authority │              63 64 65: the names fit if one was added, and only then
  *
+ * A block may also refer to an entry that was added in the missed blocks, as to a new date: then one of a few names that
+ * no message depends on is tried for it, and its value stays unknown.
+ *
  * Rule: it speaks for a shift only if references fall on steady entries, whose name has never had another value. There
  * is one entry of such a name, so a wrong shift fits only if each of these names was added anew in the missed blocks,
  * with its first other value, and all in their old order. What that is worth depends on how often they had been used.
  */
 
 import { UNKNOWN_NAME } from './entry';
+import { staticHash } from './static-table';
 import { Table } from './table';
 
 /** Work on a block: fields × shifts. */
@@ -32,6 +36,17 @@ let most: u32 = 0;
 let steady: u32 = 0;
 let uses: u32 = 0;
 let youngest: u32 = 0;
+/** And the entry added in the missed blocks that the block refers to, as a number of an old one, and its static entry. */
+const NONE: u32 = 0xffffffff;
+let missed: u32 = 0xffffffff;
+let missedName: u32 = 0;
+
+/**
+ * Names of fields that servers add anew every now and then and that no message depends on: date, age, etag, last-modified.
+ * So a wrong one does no harm.
+ */
+const PASSING: usize = memory.data<u8>([33, 21, 34, 44]);
+const PASSING_COUNT: usize = 4;
 
 export function beginNotes(): void {
   count = 0;
@@ -68,7 +83,7 @@ export function chain(sequence: u32, hash: u32): u32 {
 export function weigh(table: Table): void {
   let fits: u32 = 0;
   if (least <= most) {
-    const end = min(least + 1, SHIFTS);
+    const end = min(most + 1, SHIFTS);
     for (let shift: u32 = most < table.old ? 0 : most + 1 - table.old; shift < end; shift++) {
       if (isFit(table, shift)) fits |= 1 << shift;
     }
@@ -88,7 +103,9 @@ function judge(table: Table, shift: u32): void {
   // Where older ones may lie below, a greater shift would bring them to the place of those that are known.
   if (table.isForgetful || (table.hasBelow && shift > 0) || table.mayBeDropped(youngest, shift)) return;
   table.fitting = <u8>min<u32>(table.fitting + 1, 255);
-  if (table.fitting >= (steady >= MANY ? enoughOfMany() : enough())) table.settle(shift);
+  if (table.fitting >= (steady >= MANY ? enoughOfMany() : enough())) {
+    table.settle(shift, missed, missedName);
+  }
 }
 
 /**
@@ -113,6 +130,19 @@ function enoughOfMany(): u32 {
 
 /** Whether the block, under that shift, has names as one before. */
 function isFit(table: Table, shift: u32): bool {
+  missed = NONE;
+  missedName = 0;
+  if (hasNames(table, shift, 0)) return true;
+  if (missed == NONE) return false;
+  for (let i: usize = 0; i < PASSING_COUNT; i++) {
+    missedName = load<u8>(PASSING + i);
+    if (hasNames(table, shift, staticHash(missedName))) return true;
+  }
+  return false;
+}
+
+/** `name`: hash of the one that an entry of the missed blocks may have. */
+function hasNames(table: Table, shift: u32, name: u32): bool {
   let sequence: u32 = 0;
   steady = 0;
   uses = 0;
@@ -121,6 +151,13 @@ function isFit(table: Table, shift: u32): bool {
     const what = load<u32>(NOTES + (i << 3));
     if (load<u32>(NOTES + (i << 3), 4) == 0) {
       sequence = chain(sequence, what);
+      continue;
+    }
+    if (what < shift) {
+      // Of one more nobody knows the name.
+      if (missed != NONE && missed != what) return false;
+      missed = what;
+      sequence = chain(sequence, name);
       continue;
     }
     const entry = table.oldEntry(what - shift);

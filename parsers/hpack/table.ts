@@ -13,7 +13,8 @@
  */
 
 import { copy, equal } from '../sdk/bytes';
-import { ENTRY_SIZE, Entry, IS_LOST, UNKNOWN_NAME, UNKNOWN_VALUE, VARIES } from './entry';
+import { ENTRY_SIZE, Entry, IS_LOST, ORIGIN_SHIFT, UNKNOWN_NAME, UNKNOWN_VALUE, VARIES } from './entry';
+import { staticHash } from './static-table';
 
 const HEADER: u32 = 240;
 /** What an entry counts beside its text. */
@@ -131,8 +132,8 @@ export class Table {
     else this.dropOld();
   }
 
-  /** So many entries were missed. */
-  settle(lost: u32): void {
+  /** So many entries were missed. Of one of them, counted from the newest, the static entry of its name may be known. */
+  settle(lost: u32, named: u32, name: u32): void {
     const most = min(this.limit, this.capacity);
     while (this.old > 0 && (this.count + lost > this.slots || this.used + lost * OVERHEAD > most)) this.dropOldest();
     if (this.old == 0) return;
@@ -145,6 +146,11 @@ export class Table {
       memory.fill(changetype<usize>(entry), 0, ENTRY_SIZE);
       entry.offset = offset;
       entry.flags = UNKNOWN_NAME | UNKNOWN_VALUE | IS_LOST;
+    }
+    if (named < lost) {
+      const entry = this.at(this.old + lost - 1 - named);
+      entry.nameHash = staticHash(name);
+      entry.flags = UNKNOWN_VALUE | IS_LOST | VARIES | (name << ORIGIN_SHIFT);
     }
     this.count += lost;
     this.used += lost * OVERHEAD;

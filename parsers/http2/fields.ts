@@ -15,6 +15,7 @@ import {
   fieldValueLength,
   nextField,
 } from '../hpack/decoder';
+import { UNKNOWN_NAME } from '../hpack/entry';
 import { Table } from '../hpack/table';
 import { copy, isDigit, isText, startsWith } from '../sdk/bytes';
 import { capture, noCaptured, wantedFrom } from '../sdk/headers';
@@ -54,8 +55,9 @@ export function readFields(table: Table, from: usize, end: usize, direction: u32
   const wanted = wantedFrom(direction);
   const isWanting = wanted.count != 0;
   while (nextField() == FIELD) {
-    if ((fieldUnknown & 1) != 0) {
-      hasUnknown = true;
+    if (fieldUnknown != 0) {
+      // Where the name is known, it is one that nothing depends on (hpack/doubt.ts).
+      if ((fieldUnknown & UNKNOWN_NAME) != 0) hasUnknown = true;
       continue;
     }
     keep(kindOf(fieldName, fieldName + fieldNameLength));

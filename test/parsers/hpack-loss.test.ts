@@ -72,6 +72,15 @@ const talks: Readonly<Record<string, Talk>> = {
           ['grpc-message', `no ${code}`],
         ];
   },
+  'pages of a cache': (random) => (index) => [
+    [':status', '200'],
+    ['date', `second ${Math.floor(index / 9)}`],
+    ['content-type', pick(random, ['text/html', 'text/css'])],
+    ...(random() < 0.3 ? [['age', String(Math.floor(index / 5))] as const] : []),
+    ['etag', `"${Math.floor(random() * 9)}"`],
+    ['server', 'cache/1'],
+    ['vary', 'cookie'],
+  ],
   'values that change once': (random) => {
     const when = 20 + Math.floor(random() * 150);
     return (index) => [...call('/s.S/Get', index < when ? 'old.example' : 'new.example'), ...grpc];
@@ -141,6 +150,21 @@ describe('what a block tells of those that were missed', () => {
     expect(afterLoss(64, request(lost))).toEqual(known);
     expect(hpack.decode(Buffer.of(0xbe + lost))).toEqual([known[5]]);
     if (lost > 0) expect(hpack.decode('be')).toEqual([[undefined, undefined]]);
+  });
+
+  test('a new date was missed: its entry has a name and no value', () => {
+    hpack.open();
+    // :status 200, server: s, content-type: c, date: d.
+    hpack.decode('88 7601 73 5f01 63 6101 64');
+    for (let i = 0; i < 64; i++) hpack.decode('88 c0 bf be');
+    hpack.doubt();
+    for (let i = 0; i < 2; i++) hpack.decode('88 c1 c0 be');
+    expect(hpack.decode('88 c1 c0 be')).toEqual([
+      [':status', '200'],
+      ['server', 's'],
+      ['content-type', 'c'],
+      ['date', undefined],
+    ]);
   });
 
   test('entries that are added before it is settled keep their place', () => {
