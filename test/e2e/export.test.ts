@@ -71,7 +71,10 @@ await describeLive('export', () => {
     expect(missing()).toEqual([]);
 
     const counters = await stopAgent(agent);
-    expectAccounted(counters, receiver.spans.length);
+    expect(accountingErrors(counters)).toEqual([]);
+    // A request that is answered too late is sent again, or given up: it has arrived all the same.
+    const arrived = new Set(receiver.spans.map(({ span }) => span.spanId));
+    expect(arrived.size).toBeGreaterThanOrEqual(counters.host.spans_exported);
     expect(counters.host.spans_made).toBe(2 * REQUESTS + RECOVERED);
     expect(counters.host.spans_dropped_queue_full + counters.host.spans_dropped_export_failed).toBeGreaterThan(0);
     expect(growth).toBeLessThan(GROWTH_BYTES);
@@ -110,7 +113,7 @@ await describeLive('export', () => {
   }
 });
 
-const TIMEOUT = { OTEL_EXPORTER_OTLP_TIMEOUT: '500' };
+const TIMEOUT = { OTEL_EXPORTER_OTLP_TIMEOUT: '1000' };
 
 function argsFor(port: number, otlpPort: number, protocol: string): string[] {
   const endpoint = ['--otlp-endpoint', `http://127.0.0.1:${otlpPort}`, '--otlp-protocol', protocol];
