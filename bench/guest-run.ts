@@ -1,6 +1,6 @@
 /**
- * One shipped module at work on open connections, lap after lap, as the host drives it: metered, a table of chunks
- * written for each run, its output walked through. Only the bytes are there already, as they are for the parser it is
+ * One shipped module at work on open connections, lap after lap, as the host drives it: metered, and its output walked
+ * through. Only the bytes and the table that says where they are stand there already, as they do for the parser it is
  * compared with: each lap has the same ones at the same addresses.
  */
 import type { Parser } from '../host/modules/trial/parser.ts';
@@ -16,6 +16,14 @@ interface Connection {
   readonly offsets: [number, number];
 }
 
+/** Chunks that are handed over together, as the table had them before the module saw it. */
+interface Laid {
+  readonly first: number;
+  readonly end: number;
+  readonly bytes: number;
+  readonly table: Uint32Array;
+}
+
 export interface GuestRunOptions {
   readonly connections?: number;
   /** Clock for `serverNs`; a run is then of one turn of one side, on all connections. */
@@ -23,6 +31,7 @@ export interface GuestRunOptions {
 }
 
 const TIME_STEP_NS = 1000;
+const CHUNK_WORDS = abi.CHUNK_SIZE >>> 2;
 
 export class GuestRun {
   requests = 0;
@@ -36,6 +45,8 @@ export class GuestRun {
   readonly #turns: readonly (readonly Step[])[];
   readonly #now: (() => number) | undefined;
   #time = TIME_STEP_NS;
+  /** By turn of a lap. */
+  #laid: Laid[] = [];
 
   constructor(parser: Parser, { prologue, lap }: ParserTraffic, { connections = 1, now }: GuestRunOptions = {}) {
     this.#guest = new Guest({ ...parser, digest: '' });
@@ -61,35 +72,45 @@ export class GuestRun {
     return { slot, offsets: [0, 0] };
   }
 
-  #lap(turns: readonly (readonly Step[])[], copies: boolean): void {
-    this.#arena.clear();
-    for (const steps of turns) {
+  #lap(turns: readonly (readonly Step[])[], isNew: boolean): void {
+    if (isNew) this.#layOut(turns);
+    for (const [turn, steps] of turns.entries()) {
       const before = this.#now?.() ?? 0;
-      this.#turn(steps, copies);
+      this.#turn(this.#laid[turn]!);
       if (this.#now && steps[0]?.direction === abi.FROM_SERVER) this.serverNs += this.#now() - before;
     }
   }
 
-  #turn(steps: readonly Step[], copies: boolean): void {
-    const { count, bytes } = this.#arena;
-    for (const connection of this.#connections) for (const step of steps) this.#push(connection, step, copies);
-    const end = this.#arena.count;
-    this.#guest.refuel(this.#arena.bytes - bytes, end - count);
-    for (let first = count; first < end; ) {
+  #layOut(turns: readonly (readonly Step[])[]): void {
+    const arena = this.#arena;
+    arena.clear();
+    this.#laid = turns.map((steps) => {
+      const { count: first, bytes } = arena;
+      for (const connection of this.#connections) for (const step of steps) this.#push(connection, step);
+      const { count: end } = arena;
+      const table = this.#guest.memory.u32.slice(arena.at(first) >>> 2, arena.at(end) >>> 2);
+      return { first, end, bytes: arena.bytes - bytes, table };
+    });
+  }
+
+  #turn({ first, end, bytes, table }: Laid): void {
+    this.#guest.memory.u32.set(table, this.#arena.at(first) >>> 2);
+    this.#guest.refuel(bytes, end - first);
+    for (let next = first; next < end; ) {
       this.#guest.reset();
-      first = this.#guest.exports.run(first, end) >>> 0;
-      this.#takeOutput(first);
+      next = this.#guest.exports.run(next, end) >>> 0;
+      this.#takeOutput(next);
     }
   }
 
-  #push({ slot, offsets }: Connection, { kind, direction, bytes, wireLength }: Step, copies: boolean): void {
+  #push({ slot, offsets }: Connection, { kind, direction, bytes, wireLength }: Step): void {
     const { length } = bytes;
     if (!this.#arena.hasRoom(length)) throw new Error('a lap is larger than the input arena');
     const offset = offsets[direction as 0 | 1];
     offsets[direction as 0 | 1] = offset + wireLength;
     this.#time += TIME_STEP_NS;
     const at = this.#arena.describe(slot, kind, direction, length, wireLength, this.#time >>> 0, 0, offset);
-    if (copies) this.#guest.memory.u8.set(bytes, at);
+    this.#guest.memory.u8.set(bytes, at);
   }
 
   #takeOutput(next: number): void {
@@ -110,6 +131,9 @@ export class GuestRun {
     if (target === 0) throw new Error('the parser outgrew its slots');
     this.#arena.rename(slot, target, next);
     this.#connections[number]!.slot = target;
+    for (const { table } of this.#laid) {
+      for (let word = 0; word < table.length; word += CHUNK_WORDS) if (table[word] === slot) table[word] = target;
+    }
   }
 }
 
