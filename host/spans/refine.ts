@@ -15,6 +15,11 @@ export function refinedMax(words: number, attributes: number): number {
 
 const scratch = new Uint8Array(redactedMax(STRING_MAX));
 
+/** Lists are what pairs become here: their ids are not in the manifest, and not a module's to use. */
+function isTaken(field: AttributeField, id: number, protocol: SpanProtocol): boolean {
+  return (field.reported && field.type !== 'strings') || id === protocol.tracestateId;
+}
+
 export class Refiner {
   readonly #target: Uint32Array;
   readonly #targetBytes: Uint8Array;
@@ -51,7 +56,7 @@ export class Refiner {
       if (id === protocol.traceparentId && id !== 0) {
         this.traceparentAt = (word + 1) * 4;
         this.traceparentLength = length;
-      } else if (field !== undefined && (field.reported || id === protocol.tracestateId)) {
+      } else if (field !== undefined && isTaken(field, id, protocol)) {
         if (field.pairs === undefined && field.redaction === undefined && length <= STRING_MAX) this.#copy(word, words);
         else this.#change(protocol, field, id, (word + 1) * 4, length);
       }

@@ -136,6 +136,12 @@ describe('decodeAttributes', () => {
     expect((into['a.header.x-id'] as string[])[0]).toHaveLength(2048);
   });
 
+  test('the lists that pairs become are not a module’s to write', () => {
+    // Behind the manifest's last id.
+    const list = [62, 63, 64, 65].map((id) => ({ id, value: 'forged' }));
+    expect(decode(list).into).toEqual({});
+  });
+
   test('strings are cut at 2048 bytes', () => {
     const { into } = decode([{ id: 1, value: 'x'.repeat(3000) }]);
     expect(into['a.string']).toHaveLength(2048);

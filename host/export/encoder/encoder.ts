@@ -28,6 +28,8 @@ const TABLES_BYTES = 4 * 1024 * 1024;
 const TABLES_FULL = TABLES_BYTES / 2;
 /** Alignment and slack of everything that a batch takes but for its columns. */
 const BATCH_ROOM = 4096;
+/** Of an endpoint whose record is not written yet. */
+const NOWHERE = 0;
 
 const COLUMNS: readonly (readonly [offset: number, name: Exclude<keyof SpanColumns, 'endpoints'>])[] = [
   [l.BATCH_PROTOCOL, 'protocol'],
@@ -98,8 +100,11 @@ export class OtlpEncoder {
     this.#batch.clear();
     let bytes = BATCH_ROOM + this.#scope.length;
     for (const [, name] of COLUMNS) bytes += columns[name].byteLength + SLACK;
-    for (const { resource } of columns.endpoints)
-      this.#resources.set(resource, this.#resources.get(resource) ?? this.#resources.size);
+    for (const endpoint of columns.endpoints) {
+      if (this.#endpoints.has(endpoint)) continue;
+      this.#endpoints.set(endpoint, NOWHERE);
+      if (!this.#resources.has(endpoint.resource)) this.#resources.set(endpoint.resource, this.#resources.size);
+    }
     for (const resource of this.#resources.keys()) bytes += this.#encoded(resource).length + 2 * SLACK;
     bytes += columns.endpoints.length * (l.ENDPOINT_SIZE + 2 * SLACK);
     this.#batch.reserve(bytes);
@@ -141,15 +146,9 @@ export class OtlpEncoder {
   }
 
   #putEndpoints(batch: number, endpoints: readonly Endpoint[]): void {
+    for (const endpoint of this.#endpoints.keys()) this.#endpoints.set(endpoint, this.#putEndpoint(endpoint));
     const table = this.#batch.take(endpoints.length * 4);
-    endpoints.forEach((endpoint, index) => {
-      let at = this.#endpoints.get(endpoint);
-      if (at === undefined) {
-        at = this.#putEndpoint(endpoint);
-        this.#endpoints.set(endpoint, at);
-      }
-      this.#set(table + index * 4, at);
-    });
+    for (let i = 0; i < endpoints.length; i++) this.#set(table + i * 4, this.#endpoints.get(endpoints[i]!)!);
     this.#set(batch + l.BATCH_ENDPOINTS, table);
   }
 
