@@ -10,6 +10,7 @@ export PATH
 make --no-print-directory -s -C bpf
 make --no-print-directory -s -C native
 make --no-print-directory -s -C host/export/encoder
+make --no-print-directory -s -C host/engine
 node parsers/build.ts
 
 if [ "${1:-}" = release ]; then
