@@ -15,6 +15,8 @@
 import { Connections, FREE, IGNORED, type ProcessFacts } from './conn/connections.ts';
 import { type LoadReport, Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
+import { takeCounters } from './engine/counters.ts';
+import { Engine } from './engine/engine.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
 import type { RecordSource } from './kernel/source.ts';
 import { C, type Counters } from './self/counters.ts';
@@ -51,8 +53,6 @@ export interface PipelineOptions {
 
 /** One drain: large enough to amortise the call, small enough to stay in the L2 cache. */
 const BATCH_BYTES = 256 * 1024;
-const WAITING_MESSAGES_MAX = 1 << 20;
-const WAITING_ATTRIBUTE_BYTES_MAX = 256 * 1024 * 1024;
 const NO_SLOT = 0xffffffff;
 const TWO_32 = 0x1_0000_0000;
 
@@ -61,6 +61,7 @@ export class Pipeline {
   readonly #source: RecordSource;
   readonly #options: PipelineOptions;
   readonly #counters: Counters;
+  readonly #engine: Engine;
   readonly #modules: ShardModules;
   readonly #order: StreamOrder;
   readonly #router: Router;
@@ -88,20 +89,12 @@ export class Pipeline {
     const protocols = new ProtocolTable();
     this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS);
     for (const module of modules) this.#modules.load(module);
-    const messages = new Messages({ messages: WAITING_MESSAGES_MAX, attributeBytes: WAITING_ATTRIBUTE_BYTES_MAX });
+    this.#engine = new Engine({ pair: this.#pair.bind(this) });
+    const messages = new Messages(this.#engine);
     this.#assembler = new Assembler(messages, protocols, counters, options);
-    const connections = this.connections;
-    this.#pairing = new Pairing(messages, counters, (connection, request, response) => {
-      this.#assembler.add(
-        request,
-        response,
-        this.#modules.at(connections.parser[connection]!).firstProtocol,
-        connections.endpoint(connection),
-        connections.isServer(connection),
-      );
-    });
-    this.#router = new Router(connections, this.#modules, this.#pairing, counters, options);
-    this.#order = new StreamOrder(connections, this.#router, counters, options.reorderMs);
+    this.#pairing = new Pairing(this.#engine);
+    this.#router = new Router(this.connections, this.#modules, this.#pairing, counters, options);
+    this.#order = new StreamOrder(this.connections, this.#router, counters, options.reorderMs);
   }
 
   /** CLOCK_REALTIME minus the records' clock. */
@@ -112,6 +105,7 @@ export class Pipeline {
   /** Takes one batch from the source through all stages. Returns its bytes; 0 when there was nothing. */
   poll(nowMs: number): number {
     const length = this.#source.drain(this.#batch, 0, BATCH_BYTES);
+    this.#pairing.setNow(performance.now());
     if (length > 0) {
       const second = Math.floor(nowMs / 1000);
       this.#router.beginBatch(this.#batch, second);
@@ -121,6 +115,7 @@ export class Pipeline {
     this.#free(this.#router.flush());
     if (this.#hasLost) this.#pairing.distrustSilence();
     this.#hasLost = false;
+    takeCounters(this.#engine, this.#counters);
     return length;
   }
 
@@ -129,12 +124,15 @@ export class Pipeline {
    * it cannot start; nothing has changed then.
    */
   load(module: ParserModule, nowMs: number): LoadReport {
-    return this.#router.load(module, Math.floor(nowMs / 1000));
+    const report = this.#router.load(module, Math.floor(nowMs / 1000));
+    takeCounters(this.#engine, this.#counters);
+    return report;
   }
 
   /** Takes a module away; its connections are identified anew. */
   unload(digest: string): void {
     this.#router.unload(digest);
+    takeCounters(this.#engine, this.#counters);
   }
 
   modules(nowMs: number): ModuleStatus[] {
@@ -145,6 +143,7 @@ export class Pipeline {
   tick(nowMs: number): readonly LoadedModule[] {
     this.#pairing.settle(nowMs);
     this.#router.tick(nowMs);
+    takeCounters(this.#engine, this.#counters);
     this.#assembler.flushOlderThan(this.#options.batchMs);
     return this.#modules.reap();
   }
@@ -165,6 +164,7 @@ export class Pipeline {
       this.#end(connection, 0, 0);
     }
     this.#free(this.#router.flush());
+    takeCounters(this.#engine, this.#counters);
   }
 
   /** Ends every connection and hands on the last batch. The source should be empty. */
@@ -174,6 +174,7 @@ export class Pipeline {
       if (c.state[connection] !== FREE) this.#end(connection, 0, 0);
     }
     this.#free(this.#router.flush());
+    takeCounters(this.#engine, this.#counters);
     this.#assembler.flush();
   }
 
@@ -182,6 +183,17 @@ export class Pipeline {
     let bytes = 0;
     for (const { instance } of this.#modules.all()) bytes += instance.memoryBytes;
     return bytes;
+  }
+
+  #pair(connection: number, request: number, response: number): void {
+    const c = this.connections;
+    this.#assembler.add(
+      request,
+      response,
+      this.#modules.at(c.parser[connection]!).firstProtocol,
+      c.endpoint(connection),
+      c.isServer(connection),
+    );
   }
 
   #decode(length: number, second: number): void {

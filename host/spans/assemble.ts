@@ -66,7 +66,7 @@ export class Assembler {
   add(request: number, response: number, firstProtocol: number, endpoint: Endpoint, isServer: boolean): void {
     const m = this.#messages;
     const last = response < 0 ? request : response;
-    if (isUntimed(m.firstLow[request]!, m.firstHigh[request]!) || isUntimed(m.lastLow[last]!, m.lastHigh[last]!)) {
+    if (isUntimed(m.first, request) || isUntimed(m.last, last)) {
       this.#counters[C.pairs_dropped_untimed]! += 1;
       return;
     }
@@ -80,12 +80,12 @@ export class Assembler {
     c.protocol[i] = index;
     c.status[i] = status;
     c.endpoints[i] = endpoint;
-    c.requestBodyBytes[i] = m.bodyBytes[request]!;
+    c.requestBodyBytes[i] = both(m.bodyBytes, request);
     c.responseBodyBytes[i] = response < 0 ? 0 : bodyBytesOf(m, response);
     c.firstByteNs[i] = response < 0 ? 0 : firstByteNs(m, request, response);
-    this.#addTimes(c.start, i, m.firstLow[request]!, m.firstHigh[request]!);
-    this.#addTimes(c.end, i, m.lastLow[last]!, m.lastHigh[last]!);
-    if (endsBeforeStart(c.start, c.end, i)) this.#addTimes(c.end, i, m.firstLow[request]!, m.firstHigh[request]!);
+    this.#addTimes(c.start, i, m.first, request);
+    this.#addTimes(c.end, i, m.last, last);
+    if (endsBeforeStart(c.start, c.end, i)) this.#addTimes(c.end, i, m.first, request);
     c.attributesAt[i] = batch.wordsUsed;
     c.requestAttributes[i] = this.#takeAttributes(request, protocol);
     const parent = this.#identify(i);
@@ -112,10 +112,10 @@ export class Assembler {
     if (this.#batch.length > 0) this.#emit(this.#batch.seal(this.#protocols.list));
   }
 
-  #addTimes(column: Uint32Array, i: number, low: number, high: number): void {
-    const sum = low + this.#offsetLow;
+  #addTimes(column: Uint32Array, i: number, times: Uint32Array, message: number): void {
+    const sum = times[message * 2]! + this.#offsetLow;
     column[i * 2] = sum;
-    column[i * 2 + 1] = high + this.#offsetHigh + (sum >= TWO_32 ? 1 : 0);
+    column[i * 2 + 1] = times[message * 2 + 1]! + this.#offsetHigh + (sum >= TWO_32 ? 1 : 0);
   }
 
   /** Room that the attributes of a message may need. */
@@ -127,10 +127,10 @@ export class Assembler {
   /** Returns how many there are. */
   #takeAttributes(message: number, protocol: SpanProtocol): number {
     const m = this.#messages;
-    const { slab, attributesAt, attributes } = m;
+    const { words, attributesAt, attributes } = m;
     const batch = this.#batch;
     const at = attributesAt[message]!;
-    batch.wordsUsed = this.#refiner.take(protocol, slab.words, at, attributes[message]!, batch.wordsUsed);
+    batch.wordsUsed = this.#refiner.take(protocol, words, at, attributes[message]!, batch.wordsUsed);
     return this.#refiner.count;
   }
 
@@ -162,19 +162,26 @@ function endsBeforeStart(start: Uint32Array, end: Uint32Array, i: number): boole
 
 /** A message that is not all there may have lost the length of its body with the rest: then it says 0, and who knows. */
 function bodyBytesOf({ bodyBytes, flags }: Messages, m: number): number {
-  const bytes = bodyBytes[m]!;
+  const bytes = both(bodyBytes, m);
   return bytes === 0 && (flags[m]! & MESSAGE_PARTIAL) !== 0 ? Number.NaN : bytes;
 }
 
 /** Of a response that came in more than one piece; of another it is the span's duration. */
 function firstByteNs(m: Messages, request: number, response: number): number {
-  const [low, high] = [m.firstLow[request]!, m.firstHigh[request]!];
-  const first = (m.firstHigh[response]! - high) * TWO_32 + (m.firstLow[response]! - low);
-  const last = (m.lastHigh[response]! - high) * TWO_32 + (m.lastLow[response]! - low);
+  const start = request * 2;
+  const since = (times: Uint32Array, at: number) =>
+    (times[at + 1]! - m.first[start + 1]!) * TWO_32 + (times[at]! - m.first[start]!);
+  const first = since(m.first, response * 2);
+  const last = since(m.last, response * 2);
   return first > 0 && first < last ? first : 0;
 }
 
 /** The time of lost bytes. */
-function isUntimed(low: number, high: number): boolean {
-  return low === 0 && high === 0;
+function isUntimed(times: Uint32Array, message: number): boolean {
+  return times[message * 2] === 0 && times[message * 2 + 1] === 0;
+}
+
+/** The number that two words of a column make. */
+function both(words: Uint32Array, message: number): number {
+  return words[message * 2]! + words[message * 2 + 1]! * TWO_32;
 }

@@ -3,8 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCounters, sumCounters } from '../../host/self/counters.ts';
 import { Assembler } from '../../host/spans/assemble.ts';
-import { Definitions } from '../../host/spans/definitions.ts';
-import { Messages } from '../../host/spans/messages.ts';
 import { Pairing } from '../../host/spans/pairing.ts';
 import { ProtocolTable } from '../../host/spans/protocols.ts';
 import type { Attributes, Span } from '../../host/spans/span.ts';
@@ -19,6 +17,7 @@ import {
   REQUEST,
   RESPONSE,
 } from '../../parsers/sdk/abi.ts';
+import { Definitions, Messages } from './engine-parts.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
 import { type AttributeRecord, definitionMemory, messageMemory, reference } from './message-memory.ts';
 
@@ -34,8 +33,10 @@ const ENDPOINT = { resource: { attributes: {} }, localAddress: '', localPort: 0,
 /** Messages of one connection, all the way to spans. */
 class Rig {
   readonly counters = createCounters();
-  readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 });
-  readonly pairing: Pairing;
+  readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 }, (_, request, response) => {
+    this.#assembler.add(request, response, 0, ENDPOINT, true);
+  });
+  readonly pairing = new Pairing(this.messages.engine);
   readonly spans: Span[] = [];
   readonly #assembler: Assembler;
 
@@ -47,9 +48,6 @@ class Rig {
       emit: (batch) => {
         for (let i = 0; i < batch.length; i++) this.spans.push(batch.read(i));
       },
-    });
-    this.pairing = new Pairing(this.messages, this.counters, (_, request, response) => {
-      this.#assembler.add(request, response, 0, ENDPOINT, true);
     });
     this.pairing.open(0, true);
     this.pairing.open(1, true);
@@ -82,7 +80,7 @@ class Rig {
   }
 
   count(name: keyof ReturnType<typeof sumCounters>): number {
-    return sumCounters([this.counters])[name];
+    return this.messages.count(this.counters)[name];
   }
 }
 
@@ -342,8 +340,8 @@ describe('Definitions', () => {
     expect(definitions.mergedWords).toBe(2000);
     expect(definitions.mergedWords * 4).toBeLessThanOrEqual(MESSAGE_MAX);
     expect(definitions.isPartial).toBe(true);
-    const messages = new Messages({ messages: 10, attributeBytes: 1 << 16 });
-    const m = messages.take(memory, 0, 0, definitions);
+    const { messages } = definitions;
+    const m = messages.take(memory, 0, 0);
     expect(messages.attributes[m]).toBe(4);
     expect(messages.flags[m]! & MESSAGE_PARTIAL).toBe(MESSAGE_PARTIAL);
   });

@@ -1,11 +1,10 @@
 /** Pairing by correlation key, and without any: the counterparts of pairing.test.ts. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCounters, sumCounters } from '../../host/self/counters.ts';
-import { KeyTable } from '../../host/spans/key-table.ts';
-import { Messages } from '../../host/spans/messages.ts';
+import { createCounters, type sumCounters } from '../../host/self/counters.ts';
 import { KEY, NONE, PAIRING_MODES, Pairing } from '../../host/spans/pairing.ts';
 import { MESSAGE_NO_RESPONSE, MESSAGE_PUSH, ONEWAY, REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
+import { KeyTable, Messages } from './engine-parts.ts';
 import { messageMemory } from './message-memory.ts';
 
 const MS = 1_000_000;
@@ -28,11 +27,11 @@ class Rig {
   nowMs = performance.now();
 
   constructor({ inSync = true, limit = 1 << 20, mode = KEY, connections = 1, attributeBytes = 1 << 26 } = {}) {
-    this.messages = new Messages({ messages: limit, attributeBytes });
-    this.pairing = new Pairing(this.messages, this.counters, (_, request, response) => {
+    this.messages = new Messages({ messages: limit, attributeBytes }, (_, request, response) => {
       const { status } = this.messages;
       this.pairs.push([status[request]!, response < 0 ? -1 : status[response]!]);
     });
+    this.pairing = new Pairing(this.messages.engine);
     for (let connection = 0; connection < connections; connection++) this.pairing.open(connection, inSync, mode);
   }
 
@@ -57,11 +56,11 @@ class Rig {
   }
 
   count(name: keyof ReturnType<typeof sumCounters>): number {
-    return sumCounters([this.counters])[name];
+    return this.messages.count(this.counters)[name];
   }
 
   expectBalanced(): void {
-    const c = sumCounters([this.counters]);
+    const c = this.messages.count(this.counters);
     const dropped =
       c.messages_dropped_desync + c.messages_dropped_unpaired + c.messages_dropped_closed + c.messages_dropped_overflow;
     expect(c.messages_in).toBe(2 * c.pairs + c.messages_oneway + c.messages_push + dropped + c.messages_pending);

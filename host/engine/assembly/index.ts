@@ -3,3 +3,19 @@
  * happens now and then) and works on the same columns. Trusted, not metered.
  */
 export { CONNECTIONS_END } from '../layout/connections';
+export { setNow } from './clock';
+export {
+  define,
+  definitionsKept,
+  forget,
+  isPartial,
+  merge,
+  mergedAttributes,
+  mergedWords,
+  undefine,
+} from './definitions';
+export { distrustSilence } from './fifo';
+export { giveMessage, hasShare, nsFromLastToFirst, takeMessage, used as messagesUsed } from './messages';
+export { close, desync, initPairing, message, open, settle } from './pairing';
+export * from './parts';
+export { share } from './slab';

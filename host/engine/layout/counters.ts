@@ -7,3 +7,18 @@ import { FRONT_REGION } from './regions.ts';
 export const COUNTERS = FRONT_REGION;
 /** Bytes set aside for them. */
 export const COUNTERS_BYTES = 4096;
+
+/** Place of each: COUNT_ and the name, in capitals. */
+export const COUNT_MESSAGES_IN = 0;
+export const COUNT_MESSAGES_ONEWAY = 1;
+export const COUNT_MESSAGES_PUSH = 2;
+export const COUNT_MESSAGES_DROPPED_DESYNC = 3;
+export const COUNT_MESSAGES_DROPPED_UNPAIRED = 4;
+export const COUNT_MESSAGES_DROPPED_CLOSED = 5;
+export const COUNT_MESSAGES_DROPPED_OVERFLOW = 6;
+export const COUNT_MESSAGES_PENDING = 7;
+export const COUNT_REFERENCES_UNKNOWN = 8;
+export const COUNT_DEFINITIONS_DROPPED = 9;
+export const COUNT_PAIRS = 10;
+export const COUNT_PAIRS_DROPPED_UNCONFIRMED = 11;
+export const COUNT_PAIRS_HELD = 12;
