@@ -1,36 +1,62 @@
-/** The engine's pairing (host/engine/assembly), part by part, as tests ask it. Each has an engine of its own. */
+/**
+ * The engine's pairing (host/engine/assembly), part by part, as tests ask it. Whoever makes one of these has the engine
+ * for itself, until the next is made.
+ */
 import { takeCounters } from '../../host/engine/counters.ts';
 import { Engine } from '../../host/engine/engine.ts';
-import { MERGED } from '../../host/engine/layout/pairing.ts';
-import { type Counters, sumCounters } from '../../host/self/counters.ts';
+import { MERGED, QUEUE_SHIFT, QUEUES } from '../../host/engine/layout/pairing.ts';
+import { type Counters, createCounters, sumCounters } from '../../host/self/counters.ts';
 import { Messages as Columns, MESSAGE_LIMITS, type MessageLimits } from '../../host/spans/messages.ts';
 import { copyRecord } from '../../host/spans/pairing.ts';
 import { MESSAGE_MAX } from '../../parsers/sdk/abi.ts';
 
 type PairSink = (connection: number, request: number, response: number) => void;
 
-function call(engine: Engine, name: string, ...values: number[]): number {
-  return (engine.exports[name] as unknown as (...values: number[]) => number)(...values);
+function call({ exports }: Engine, name: string, ...values: number[]): number {
+  return (exports[name] as unknown as (...values: number[]) => number)(...values);
 }
 
 /** What the engine's global says. */
-function told(engine: Engine, name: string): number {
-  return (engine.exports[name] as unknown as WebAssembly.Global).value;
+function told({ exports }: Engine, name: string): number {
+  return (exports[name] as unknown as WebAssembly.Global).value as number;
+}
+
+const NOBODY: PairSink = () => {};
+/** More connections than any test of these has. */
+const CONNECTIONS = 4096;
+
+let sink = NOBODY;
+let engine: Engine | undefined;
+let users = 0;
+
+/** The engine, with nothing in it: V8 collects all garbage for each that is made, and properties make hundreds. */
+function emptyEngine(): Engine {
+  users++;
+  sink = NOBODY;
+  engine ??= new Engine({ pair: (...ids: Parameters<PairSink>) => sink(...ids) });
+  for (let connection = 0; connection < CONNECTIONS; connection++) call(engine, 'close', connection);
+  engine.u8.fill(0, QUEUES, QUEUES + (CONNECTIONS << QUEUE_SHIFT));
+  takeCounters(engine, createCounters());
+  return engine;
 }
 
 export class Messages extends Columns {
   readonly engine: Engine;
   readonly slab: Slab;
+  readonly #user: number;
 
-  constructor(limits: Partial<MessageLimits>, pair?: PairSink) {
-    const engine = new Engine(pair && { pair });
-    super(engine, limits);
-    this.engine = engine;
+  constructor(limits: Partial<MessageLimits>, pair = NOBODY) {
+    const own = emptyEngine();
+    super(own, limits);
+    this.engine = own;
+    this.#user = users;
+    sink = pair;
     this.slab = new Slab(limits.attributeBytes ?? MESSAGE_LIMITS.attributeBytes, this);
   }
 
   /** Messages in use. */
   get used(): number {
+    this.#expectOwn();
     return told(this.engine, 'messagesUsed');
   }
 
@@ -52,8 +78,13 @@ export class Messages extends Columns {
 
   /** The counters, with what the engine has counted. */
   count(counters: Counters): ReturnType<typeof sumCounters> {
+    this.#expectOwn();
     takeCounters(this.engine, counters);
     return sumCounters([counters]);
+  }
+
+  #expectOwn(): void {
+    if (this.#user !== users) throw new Error('the engine is another’s by now');
   }
 }
 

@@ -374,7 +374,9 @@ describe('KeyTable', () => {
           expect(table.size).toBe(model.size);
         }
         for (const [key, number] of model) {
-          expect(table.get(...(key.split(',').map(Number) as [number, number, number]))).toBe(number);
+          const words = key.split(',').map(Number) as [number, number, number];
+          expect(table.get(...words)).toBe(number);
+          expect(table.remove(...words)).toBe(number);
         }
       }),
       { numRuns: 100 },
@@ -387,5 +389,7 @@ describe('KeyTable', () => {
     for (let key = 0; key < 100_000; key += 2) expect(table.remove(key % 7, key, key >>> 3)).toBe(key);
     for (let key = 0; key < 100_000; key++) expect(table.get(key % 7, key, key >>> 3)).toBe(key % 2 === 0 ? -1 : key);
     expect(table.size).toBe(50_000);
+    for (let key = 1; key < 100_000; key += 2) expect(table.remove(key % 7, key, key >>> 3)).toBe(key);
+    expect(table.size).toBe(0);
   });
 });

@@ -52,8 +52,12 @@ export let limit: i32 = 0;
 let free: i32 = -1;
 let top: i32 = 0;
 
+/** There are none, and never more than these. */
 export function limitMessages(messages: i32, slabBytes: i32): void {
   limit = messages;
+  used = 0;
+  free = -1;
+  top = 0;
   slab.limitTo(slabBytes);
 }
 

@@ -49,11 +49,12 @@ export class Slab {
     private readonly pages: i32,
   ) {}
 
-  /** Before the first `take`: there are never more bytes than these. */
+  /** Nothing is taken, and there are never more bytes than these. */
   limitTo(bytes: i32): void {
     const pages = bytes >> PAGE_SHIFT;
     this.limit = pages << PAGE_WORD_SHIFT;
     this.freeWords = this.limit;
+    this.empty = 0;
     this.top = this.pages;
     this.end = this.pages + pages * PAGE_RECORD;
     memory.fill(this.roomy, 0, SIZES * 4);
@@ -104,6 +105,7 @@ export class Slab {
     if (page == 0) return 0;
     store<i32>(page, size, SIZE);
     store<i32>(page, wordsOf(size), WORDS);
+    store<i32>(page, 0, TAKEN);
     store<i32>(page, 0, FREE);
     store<i32>(page, ((page - this.pages) / PAGE_RECORD) << PAGE_WORD_SHIFT, FRESH);
     this.link(page);
