@@ -15,15 +15,18 @@
 import { Connections, FREE, IGNORED, type ProcessFacts } from './conn/connections.ts';
 import { type LoadReport, Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
+import { Engine } from './engine/engine.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
 import type { RecordSource } from './kernel/source.ts';
 import { C, type Counters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { Assembler } from './spans/assemble.ts';
 import type { SealedBatch } from './spans/batch.ts';
+import { createBridge } from './spans/bridge.ts';
 import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
+import type { Sampler } from './spans/sampler.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
 import { NO_SETTINGS, type Settings } from './wasm/settings.ts';
@@ -37,6 +40,8 @@ export interface PipelineOptions {
   readonly optIn: ReadonlySet<string>;
   /** What modules are told of the configuration. */
   readonly settings?: Settings;
+  /** Which spans are kept; OpenTelemetry's default otherwise. */
+  readonly sampler?: Sampler;
   readonly batchSpans: number;
   /** How long a batch may wait to fill. */
   readonly batchMs: number;
@@ -87,18 +92,15 @@ export class Pipeline {
     this.connections = new Connections(options.processes);
     const protocols = new ProtocolTable();
     this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS);
-    for (const module of modules) this.#modules.load(module);
     const messages = new Messages({ messages: WAITING_MESSAGES_MAX, attributeBytes: WAITING_ATTRIBUTE_BYTES_MAX });
-    this.#assembler = new Assembler(messages, protocols, counters, options);
     const connections = this.connections;
+    const engine = new Engine();
+    this.#assembler = new Assembler(engine, protocols, connections.resources, counters, options);
+    for (const module of modules) this.#modules.load(module);
+    const bridge = createBridge(engine, messages, connections);
     this.#pairing = new Pairing(messages, counters, (connection, request, response) => {
-      this.#assembler.add(
-        request,
-        response,
-        this.#modules.at(connections.parser[connection]!).firstProtocol,
-        connections.endpoint(connection),
-        connections.isServer(connection),
-      );
+      bridge(request, response, connection, this.#modules.at(connections.parser[connection]!).firstProtocol);
+      this.#assembler.add(0, 0, response < 0 ? -1 : 1);
     });
     this.#router = new Router(connections, this.#modules, this.#pairing, counters, options);
     this.#order = new StreamOrder(connections, this.#router, counters, options.reorderMs);
@@ -111,6 +113,7 @@ export class Pipeline {
 
   /** Takes one batch from the source through all stages. Returns its bytes; 0 when there was nothing. */
   poll(nowMs: number): number {
+    this.#assembler.setTime(nowMs);
     const length = this.#source.drain(this.#batch, 0, BATCH_BYTES);
     if (length > 0) {
       const second = Math.floor(nowMs / 1000);
@@ -143,6 +146,7 @@ export class Pipeline {
 
   /** What time alone brings about; call about once in 100 ms. Returns old versions of modules that are done. */
   tick(nowMs: number): readonly LoadedModule[] {
+    this.#assembler.setTime(nowMs);
     this.#pairing.settle(nowMs);
     this.#router.tick(nowMs);
     this.#assembler.flushOlderThan(this.#options.batchMs);
@@ -154,6 +158,7 @@ export class Pipeline {
    * lost, a silent connection is a living one and stays. Call about once a minute.
    */
   sweep(nowMs: number, idleSeconds: number): void {
+    this.#assembler.setTime(nowMs);
     const c = this.connections;
     const before = Math.floor(nowMs / 1000) - idleSeconds;
     for (let connection = 0; connection < c.capacity; connection++) {
