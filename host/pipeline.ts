@@ -15,7 +15,6 @@
 import { Connections, FREE, IGNORED, type ProcessFacts } from './conn/connections.ts';
 import { type LoadReport, Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
-import { takeCounters } from './engine/counters.ts';
 import { Engine } from './engine/engine.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
 import type { RecordSource } from './kernel/source.ts';
@@ -23,9 +22,11 @@ import { C, type Counters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { Assembler } from './spans/assemble.ts';
 import type { SealedBatch } from './spans/batch.ts';
+import { createBridge } from './spans/bridge.ts';
 import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
+import type { Sampler } from './spans/sampler.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
 import { NO_SETTINGS, type Settings } from './wasm/settings.ts';
@@ -39,6 +40,8 @@ export interface PipelineOptions {
   readonly optIn: ReadonlySet<string>;
   /** What modules are told of the configuration. */
   readonly settings?: Settings;
+  /** Which spans are kept; OpenTelemetry's default otherwise. */
+  readonly sampler?: Sampler;
   readonly batchSpans: number;
   /** How long a batch may wait to fill. */
   readonly batchMs: number;
@@ -53,6 +56,8 @@ export interface PipelineOptions {
 
 /** One drain: large enough to amortise the call, small enough to stay in the L2 cache. */
 const BATCH_BYTES = 256 * 1024;
+const WAITING_MESSAGES_MAX = 1 << 20;
+const WAITING_ATTRIBUTE_BYTES_MAX = 256 * 1024 * 1024;
 const NO_SLOT = 0xffffffff;
 const TWO_32 = 0x1_0000_0000;
 
@@ -61,7 +66,6 @@ export class Pipeline {
   readonly #source: RecordSource;
   readonly #options: PipelineOptions;
   readonly #counters: Counters;
-  readonly #engine: Engine;
   readonly #modules: ShardModules;
   readonly #order: StreamOrder;
   readonly #router: Router;
@@ -88,13 +92,18 @@ export class Pipeline {
     this.connections = new Connections(options.processes);
     const protocols = new ProtocolTable();
     this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS);
+    const messages = new Messages({ messages: WAITING_MESSAGES_MAX, attributeBytes: WAITING_ATTRIBUTE_BYTES_MAX });
+    const connections = this.connections;
+    const engine = new Engine();
+    this.#assembler = new Assembler(engine, protocols, connections.resources, counters, options);
     for (const module of modules) this.#modules.load(module);
-    this.#engine = new Engine({ pair: this.#pair.bind(this) });
-    const messages = new Messages(this.#engine);
-    this.#assembler = new Assembler(messages, protocols, counters, options);
-    this.#pairing = new Pairing(this.#engine);
-    this.#router = new Router(this.connections, this.#modules, this.#pairing, counters, options);
-    this.#order = new StreamOrder(this.connections, this.#router, counters, options.reorderMs);
+    const bridge = createBridge(engine, messages, connections);
+    this.#pairing = new Pairing(messages, counters, (connection, request, response) => {
+      bridge(request, response, connection, this.#modules.at(connections.parser[connection]!).firstProtocol);
+      this.#assembler.add(0, 0, response < 0 ? -1 : 1);
+    });
+    this.#router = new Router(connections, this.#modules, this.#pairing, counters, options);
+    this.#order = new StreamOrder(connections, this.#router, counters, options.reorderMs);
   }
 
   /** CLOCK_REALTIME minus the records' clock. */
@@ -104,8 +113,8 @@ export class Pipeline {
 
   /** Takes one batch from the source through all stages. Returns its bytes; 0 when there was nothing. */
   poll(nowMs: number): number {
+    this.#assembler.setTime(nowMs);
     const length = this.#source.drain(this.#batch, 0, BATCH_BYTES);
-    this.#pairing.setNow(performance.now());
     if (length > 0) {
       const second = Math.floor(nowMs / 1000);
       this.#router.beginBatch(this.#batch, second);
@@ -115,7 +124,6 @@ export class Pipeline {
     this.#free(this.#router.flush());
     if (this.#hasLost) this.#pairing.distrustSilence();
     this.#hasLost = false;
-    takeCounters(this.#engine, this.#counters);
     return length;
   }
 
@@ -124,15 +132,12 @@ export class Pipeline {
    * it cannot start; nothing has changed then.
    */
   load(module: ParserModule, nowMs: number): LoadReport {
-    const report = this.#router.load(module, Math.floor(nowMs / 1000));
-    takeCounters(this.#engine, this.#counters);
-    return report;
+    return this.#router.load(module, Math.floor(nowMs / 1000));
   }
 
   /** Takes a module away; its connections are identified anew. */
   unload(digest: string): void {
     this.#router.unload(digest);
-    takeCounters(this.#engine, this.#counters);
   }
 
   modules(nowMs: number): ModuleStatus[] {
@@ -141,9 +146,9 @@ export class Pipeline {
 
   /** What time alone brings about; call about once in 100 ms. Returns old versions of modules that are done. */
   tick(nowMs: number): readonly LoadedModule[] {
+    this.#assembler.setTime(nowMs);
     this.#pairing.settle(nowMs);
     this.#router.tick(nowMs);
-    takeCounters(this.#engine, this.#counters);
     this.#assembler.flushOlderThan(this.#options.batchMs);
     return this.#modules.reap();
   }
@@ -153,6 +158,7 @@ export class Pipeline {
    * lost, a silent connection is a living one and stays. Call about once a minute.
    */
   sweep(nowMs: number, idleSeconds: number): void {
+    this.#assembler.setTime(nowMs);
     const c = this.connections;
     const before = Math.floor(nowMs / 1000) - idleSeconds;
     for (let connection = 0; connection < c.capacity; connection++) {
@@ -164,7 +170,6 @@ export class Pipeline {
       this.#end(connection, 0, 0);
     }
     this.#free(this.#router.flush());
-    takeCounters(this.#engine, this.#counters);
   }
 
   /** Ends every connection and hands on the last batch. The source should be empty. */
@@ -174,7 +179,6 @@ export class Pipeline {
       if (c.state[connection] !== FREE) this.#end(connection, 0, 0);
     }
     this.#free(this.#router.flush());
-    takeCounters(this.#engine, this.#counters);
     this.#assembler.flush();
   }
 
@@ -183,17 +187,6 @@ export class Pipeline {
     let bytes = 0;
     for (const { instance } of this.#modules.all()) bytes += instance.memoryBytes;
     return bytes;
-  }
-
-  #pair(connection: number, request: number, response: number): void {
-    const c = this.connections;
-    this.#assembler.add(
-      request,
-      response,
-      this.#modules.at(c.parser[connection]!).firstProtocol,
-      c.endpoint(connection),
-      c.isServer(connection),
-    );
   }
 
   #decode(length: number, second: number): void {

@@ -19,3 +19,8 @@ export { giveMessage, hasShare, nsFromLastToFirst, takeMessage, used as messages
 export { close, desync, initPairing, message, open, settle } from './pairing';
 export * from './parts';
 export { share } from './slab';
+export { add, hasRoom, setBatch, setClockOffset } from './assemble';
+export { fillId } from './ids';
+export { refine, takenAttributes } from './refine';
+export { setSampler } from './sampler';
+export { storeTraceParent, takeTraceParent, traceParentFlags } from './trace-parent';

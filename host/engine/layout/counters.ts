@@ -22,3 +22,6 @@ export const COUNT_DEFINITIONS_DROPPED = 9;
 export const COUNT_PAIRS = 10;
 export const COUNT_PAIRS_DROPPED_UNCONFIRMED = 11;
 export const COUNT_PAIRS_HELD = 12;
+export const COUNT_PAIRS_DROPPED_UNTIMED = 13;
+export const COUNT_SPANS_MADE = 14;
+export const COUNT_SPANS_UNSAMPLED = 15;
