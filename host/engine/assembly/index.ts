@@ -3,3 +3,5 @@
  * happens now and then) and works on the same columns. Trusted, not metered.
  */
 export { CONNECTIONS_END } from '../layout/connections';
+export { decode } from './decode';
+export { hasRoom, stageChunk } from './stage';
