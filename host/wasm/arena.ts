@@ -156,6 +156,7 @@ export class InputArena {
 
   /** The same chunks, and what of them is in the module's memory, for another instance whose layout is the same. */
   moveTo(memory: GuestMemory, start: number): void {
+    this.#memory.refreshIfStale();
     const used = this.#memory.u8.subarray(this.#start, this.#words[layout.AREA_PAYLOAD >>> 2]!);
     memory.u8.set(used, start);
     this.#memory = memory;
