@@ -12,6 +12,7 @@ let compiled: WebAssembly.Module | undefined;
 export class Engine {
   readonly exports: Exports;
   readonly u8: Uint8Array<ArrayBuffer>;
+  readonly u16: Uint16Array<ArrayBuffer>;
   readonly u32: Uint32Array<ArrayBuffer>;
   readonly f64: Float64Array<ArrayBuffer>;
   readonly #host: Record<string, CallableFunction> = {};
@@ -21,6 +22,7 @@ export class Engine {
     const exports = new WebAssembly.Instance(compiled, { host: this.#imports(compiled) }).exports;
     this.exports = exports as unknown as Exports;
     this.u8 = new Uint8Array(this.exports.memory.buffer);
+    this.u16 = new Uint16Array(this.exports.memory.buffer);
     this.u32 = new Uint32Array(this.exports.memory.buffer);
     this.f64 = new Float64Array(this.exports.memory.buffer);
     this.serve(host);

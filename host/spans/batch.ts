@@ -135,7 +135,7 @@ export class SpanBatch {
   }
 
   hasRoom(words: number): boolean {
-    return this.#engine.exports.hasRoom!(words) !== 0;
+    return this.#engine.exports.hasRowRoom!(words) !== 0;
   }
 
   /** What is filled, as a batch of its own; this one is empty afterwards. */

@@ -1,12 +1,8 @@
 /** What one message teaches, later ones carry: docs/abi.md, "Definitions". */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Engine } from '../../host/engine/engine.ts';
 import { createCounters, sumCounters } from '../../host/self/counters.ts';
 import { Assembler } from '../../host/spans/assemble.ts';
-import { createBridge } from '../../host/spans/bridge.ts';
-import { Definitions } from '../../host/spans/definitions.ts';
-import { Messages } from '../../host/spans/messages.ts';
 import { Pairing } from '../../host/spans/pairing.ts';
 import { ProtocolTable } from '../../host/spans/protocols.ts';
 import { Resources } from '../../host/spans/resources.ts';
@@ -22,6 +18,7 @@ import {
   REQUEST,
   RESPONSE,
 } from '../../parsers/sdk/abi.ts';
+import { Definitions, Messages } from './engine-parts.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
 import { type AttributeRecord, definitionMemory, messageMemory, reference } from './message-memory.ts';
 
@@ -36,25 +33,21 @@ const MANIFEST = parseManifest(
 /** Messages of one connection, all the way to spans. */
 class Rig {
   readonly counters = createCounters();
-  readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 });
-  readonly pairing: Pairing;
+  readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 }, (connection, request, response) => {
+    this.#assembler.add(connection, request, response);
+  });
+  readonly pairing = new Pairing(this.messages.engine);
   readonly spans: Span[] = [];
   readonly #assembler: Assembler;
 
   constructor() {
     const table = new ProtocolTable();
     table.add(MANIFEST, new Set());
-    const engine = new Engine();
-    const bridge = createBridge(engine, this.messages);
-    this.#assembler = new Assembler(engine, table, new Resources(), this.counters, {
+    this.#assembler = new Assembler(this.messages.engine, table, new Resources(), this.counters, {
       batchSpans: 8,
       emit: (batch) => {
         for (let i = 0; i < batch.length; i++) this.spans.push(batch.read(i));
       },
-    });
-    this.pairing = new Pairing(this.messages, this.counters, (_, request, response) => {
-      bridge(request, response, 0, 0);
-      this.#assembler.add(0, 0, response < 0 ? -1 : 1);
     });
     this.pairing.open(0, true);
     this.pairing.open(1, true);
@@ -87,7 +80,7 @@ class Rig {
   }
 
   count(name: keyof ReturnType<typeof sumCounters>): number {
-    return sumCounters([this.counters])[name];
+    return this.messages.count(this.counters)[name];
   }
 }
 
@@ -347,8 +340,8 @@ describe('Definitions', () => {
     expect(definitions.mergedWords).toBe(2000);
     expect(definitions.mergedWords * 4).toBeLessThanOrEqual(MESSAGE_MAX);
     expect(definitions.isPartial).toBe(true);
-    const messages = new Messages({ messages: 10, attributeBytes: 1 << 16 });
-    const m = messages.take(memory, 0, 0, definitions);
+    const { messages } = definitions;
+    const m = messages.take(memory, 0, 0);
     expect(messages.attributes[m]).toBe(4);
     expect(messages.flags[m]! & MESSAGE_PARTIAL).toBe(MESSAGE_PARTIAL);
   });
