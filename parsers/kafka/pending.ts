@@ -60,10 +60,8 @@ export function settle(c: Connection): void {
 export function remember(c: Connection, correlation: u32, api: u32, version: u32): void {
   const entry = place(c, correlation);
   c.sent = max<u16>(1, c.sent + 1);
-  store<u32>(entry, correlation);
-  store<u8>(entry, <u8>api, API);
-  store<u8>(entry, <u8>min(version, VERSION_MAX), VERSION);
-  store<u16>(entry, c.sent, ORDER);
+  const call = api | (min(version, VERSION_MAX) << 8) | ((<u32>c.sent) << 16);
+  store<u64>(entry, <u64>correlation | ((<u64>call) << 32));
   if (<u32>(<u16>(c.sent - c.swept)) >= AGE_MAX) sweep(c);
 }
 
