@@ -88,6 +88,7 @@ export class GuestRun {
       const { count: first, bytes } = arena;
       for (const connection of this.#connections) for (const step of steps) this.#push(connection, step);
       const { count: end } = arena;
+      arena.deliver();
       const table = this.#guest.memory.u32.slice(arena.at(first) >>> 2, arena.at(end) >>> 2);
       return { first, end, bytes: arena.bytes - bytes, table };
     });
@@ -109,7 +110,7 @@ export class GuestRun {
     const offset = offsets[direction as 0 | 1];
     offsets[direction as 0 | 1] = offset + wireLength;
     this.#time += TIME_STEP_NS;
-    const at = this.#arena.describe(slot, kind, direction, length, wireLength, this.#time >>> 0, 0, offset);
+    const at = this.#arena.describe(slot, kind, direction, 0, length, wireLength, this.#time >>> 0, 0, offset);
     this.#guest.memory.u8.set(bytes, at);
   }
 

@@ -2,7 +2,7 @@
  * One shard, from records to span batches. The stages, in the order of the data:
  *
  *   RecordSource   kernel ring or replay            kernel/source.ts
- *   decode         this file: one record, one kind  kernel/layout.ts
+ *   decode         what is plain goes straight on   engine/assembly/decode.ts; the rest: this file
  *   Connections    whose bytes are these            conn/connections.ts
  *   StreamOrder    in order, gaps exact             conn/stream-order.ts
  *   Router         which protocol, run its parser   conn/router.ts, conn/identify.ts, wasm/modules.ts, wasm/instance.ts
@@ -12,11 +12,13 @@
  *
  * Everything runs on one thread, pulled by `poll`; nothing waits and nothing is called back later.
  */
-import { Connections, FREE, IGNORED, type ProcessFacts } from './conn/connections.ts';
+import { Connections, FREE, IGNORED, type ProcessFacts, secondOf } from './conn/connections.ts';
 import { type LoadReport, Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
 import { takeCounters } from './engine/counters.ts';
 import { Engine } from './engine/engine.ts';
+import { CONNECTIONS_MAX } from './engine/layout/connections.ts';
+import { BATCH, BATCH_BYTES, RECORDS, TRIED } from './engine/layout/front.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
 import type { RecordSource } from './kernel/source.ts';
 import { C, type Counters } from './self/counters.ts';
@@ -26,9 +28,11 @@ import type { SealedBatch } from './spans/batch.ts';
 import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
+import type { Sampler } from './spans/sampler.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
 import { NO_SETTINGS, type Settings } from './wasm/settings.ts';
+import { Staging } from './wasm/staging.ts';
 
 export interface PipelineOptions {
   readonly modules: readonly ParserModule[];
@@ -39,6 +43,8 @@ export interface PipelineOptions {
   readonly optIn: ReadonlySet<string>;
   /** What modules are told of the configuration. */
   readonly settings?: Settings;
+  /** Which spans are kept; OpenTelemetry's default otherwise. */
+  readonly sampler?: Sampler;
   readonly batchSpans: number;
   /** How long a batch may wait to fill. */
   readonly batchMs: number;
@@ -51,30 +57,23 @@ export interface PipelineOptions {
   readonly retired: (parser: ParserModule, reason: string) => void;
 }
 
-/** One drain: large enough to amortise the call, small enough to stay in the L2 cache. */
-const BATCH_BYTES = 256 * 1024;
-const NO_SLOT = 0xffffffff;
 const TWO_32 = 0x1_0000_0000;
+
+type Decode = (from: number, end: number, second: number) => number;
 
 export class Pipeline {
   readonly connections: Connections;
   readonly #source: RecordSource;
   readonly #options: PipelineOptions;
   readonly #counters: Counters;
-  readonly #engine: Engine;
   readonly #modules: ShardModules;
   readonly #order: StreamOrder;
   readonly #router: Router;
   readonly #pairing: Pairing;
   readonly #assembler: Assembler;
-  readonly #batch = new ArrayBuffer(BATCH_BYTES);
-  readonly #u32 = new Uint32Array(this.#batch);
-  readonly #u16 = new Uint16Array(this.#batch);
-  readonly #u8 = new Uint8Array(this.#batch);
+  readonly #engine: Engine;
+  readonly #decodePlain: Decode;
   #released = new Uint32Array(256);
-  /** Highest record sequence seen, plus one: what exceeds the records seen was lost in the ring. */
-  #tried = 0;
-  #records = 0;
   /** The batch showed that records were lost. */
   #hasLost = false;
   /** Second in which the last loss was noticed. */
@@ -85,16 +84,23 @@ export class Pipeline {
     this.#source = source;
     this.#options = options;
     this.#counters = counters;
-    this.connections = new Connections(options.processes);
+    const engine = new Engine({
+      pair: (connection: number, request: number, response: number) =>
+        this.#assembler.add(connection, request, response),
+    });
+    this.#engine = engine;
+    this.#decodePlain = engine.exports.decode as unknown as Decode;
+    this.connections = new Connections(options.processes, engine);
+    const { connections } = this;
     const protocols = new ProtocolTable();
-    this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS);
+    new Messages(engine);
+    this.#assembler = new Assembler(engine, protocols, connections.resources, counters, options);
+    const staging = new Staging(engine);
+    this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS, staging);
     for (const module of modules) this.#modules.load(module);
-    this.#engine = new Engine({ pair: this.#pair.bind(this) });
-    const messages = new Messages(this.#engine);
-    this.#assembler = new Assembler(messages, protocols, counters, options);
-    this.#pairing = new Pairing(this.#engine);
-    this.#router = new Router(this.connections, this.#modules, this.#pairing, counters, options);
-    this.#order = new StreamOrder(this.connections, this.#router, counters, options.reorderMs);
+    this.#pairing = new Pairing(engine);
+    this.#router = new Router(connections, this.#modules, this.#pairing, counters, options);
+    this.#order = new StreamOrder(connections, this.#router, counters, options.reorderMs);
   }
 
   /** CLOCK_REALTIME minus the records' clock. */
@@ -104,12 +110,12 @@ export class Pipeline {
 
   /** Takes one batch from the source through all stages. Returns its bytes; 0 when there was nothing. */
   poll(nowMs: number): number {
-    const length = this.#source.drain(this.#batch, 0, BATCH_BYTES);
-    this.#pairing.setNow(performance.now());
+    this.#setTime(nowMs);
+    const length = this.#source.drain(this.#engine.u8.buffer, BATCH, BATCH_BYTES);
     if (length > 0) {
-      const second = Math.floor(nowMs / 1000);
-      this.#router.beginBatch(this.#batch, second);
-      this.#decode(length, second);
+      const second = secondOf(nowMs);
+      this.#router.beginBatch(second);
+      this.#decode(BATCH + length, second);
     }
     if (this.#order.holes > 0) this.#order.expire(nowMs);
     this.#free(this.#router.flush());
@@ -124,15 +130,12 @@ export class Pipeline {
    * it cannot start; nothing has changed then.
    */
   load(module: ParserModule, nowMs: number): LoadReport {
-    const report = this.#router.load(module, Math.floor(nowMs / 1000));
-    takeCounters(this.#engine, this.#counters);
-    return report;
+    return this.#router.load(module, secondOf(nowMs));
   }
 
   /** Takes a module away; its connections are identified anew. */
   unload(digest: string): void {
     this.#router.unload(digest);
-    takeCounters(this.#engine, this.#counters);
   }
 
   modules(nowMs: number): ModuleStatus[] {
@@ -141,6 +144,7 @@ export class Pipeline {
 
   /** What time alone brings about; call about once in 100 ms. Returns old versions of modules that are done. */
   tick(nowMs: number): readonly LoadedModule[] {
+    this.#setTime(nowMs);
     this.#pairing.settle(nowMs);
     this.#router.tick(nowMs);
     takeCounters(this.#engine, this.#counters);
@@ -154,7 +158,7 @@ export class Pipeline {
    */
   sweep(nowMs: number, idleSeconds: number): void {
     const c = this.connections;
-    const before = Math.floor(nowMs / 1000) - idleSeconds;
+    const before = secondOf(nowMs) - idleSeconds;
     for (let connection = 0; connection < c.capacity; connection++) {
       const last = c.lastSecond[connection]!;
       if (c.state[connection] === FREE || last >= before || last > this.#lossSecond) continue;
@@ -164,7 +168,6 @@ export class Pipeline {
       this.#end(connection, 0, 0);
     }
     this.#free(this.#router.flush());
-    takeCounters(this.#engine, this.#counters);
   }
 
   /** Ends every connection and hands on the last batch. The source should be empty. */
@@ -174,7 +177,6 @@ export class Pipeline {
       if (c.state[connection] !== FREE) this.#end(connection, 0, 0);
     }
     this.#free(this.#router.flush());
-    takeCounters(this.#engine, this.#counters);
     this.#assembler.flush();
   }
 
@@ -185,73 +187,68 @@ export class Pipeline {
     return bytes;
   }
 
-  #pair(connection: number, request: number, response: number): void {
-    const c = this.connections;
-    this.#assembler.add(
-      request,
-      response,
-      this.#modules.at(c.parser[connection]!).firstProtocol,
-      c.endpoint(connection),
-      c.isServer(connection),
-    );
-  }
-
-  #decode(length: number, second: number): void {
-    const { u32, counters } = { u32: this.#u32, counters: this.#counters };
-    let at = 0;
-    let records = 0;
-    while (at + RECORD_SIZE <= length) {
+  /** Records up to address `end`: the engine takes what is plain and stops in front of what is not. */
+  #decode(end: number, second: number): void {
+    const { u32, f64 } = this.#engine;
+    const before = f64[RECORDS >>> 3]!;
+    for (let at = this.#decodePlain(BATCH, end, second); at + RECORD_SIZE <= end; ) {
       const size = u32[(at + RECORD.length) >>> 2]!;
       const captured = u32[(at + RECORD.captured) >>> 2]!;
-      if (size < RECORD_SIZE || at + size > length || RECORD_SIZE + captured > size) {
-        counters[C.records_malformed]! += 1;
+      if (size < RECORD_SIZE || at + size > end || RECORD_SIZE + captured > size) {
+        this.#counters[C.records_malformed]! += 1;
         break;
       }
       this.#record(at, second);
-      records++;
-      at = (at + size + 7) & ~7;
+      f64[RECORDS >>> 3]! += 1;
+      at = this.#decodePlain((at + size + 7) & ~7, end, second);
     }
-    counters[C.records_in]! += records;
-    this.#records += records;
-    if (this.#tried > this.#records) {
-      this.#hasLost = true;
-      this.#lossSecond = second;
-      this.#records = this.#tried;
-    }
+    this.#counters[C.records_in]! += f64[RECORDS >>> 3]! - before;
+    const tried = f64[TRIED >>> 3]!;
+    if (tried <= f64[RECORDS >>> 3]!) return;
+    this.#hasLost = true;
+    this.#lossSecond = second;
+    f64[RECORDS >>> 3] = tried;
   }
 
+  /** One that is not plain. */
   #record(at: number, second: number): void {
     const c = this.connections;
-    const sequence = this.#u32[(at + RECORD.sequence) >>> 2]! + this.#u32[(at + RECORD.sequence + 4) >>> 2]! * TWO_32;
-    if (sequence >= this.#tried) this.#tried = sequence + 1;
-    const connection = this.#u32[(at + RECORD.slot) >>> 2]!;
-    const kind = this.#u8[at + RECORD.kind]!;
-    if (connection === NO_SLOT || kind > KIND_CLOSE) {
+    const { u32, u16, u8, f64 } = this.#engine;
+    const sequence = u32[(at + RECORD.sequence) >>> 2]! + u32[(at + RECORD.sequence + 4) >>> 2]! * TWO_32;
+    if (sequence >= f64[TRIED >>> 3]!) f64[TRIED >>> 3] = sequence + 1;
+    const connection = u32[(at + RECORD.slot) >>> 2]!;
+    const kind = u8[at + RECORD.kind]!;
+    if (connection >= CONNECTIONS_MAX || kind > KIND_CLOSE) {
       this.#counters[C.records_malformed]! += 1;
       return;
     }
-    if (connection >= c.capacity || c.state[connection] === FREE) {
-      c.begin(connection, this.#u32, this.#u16, this.#u8, at);
+    if (c.state[connection] === FREE) {
+      c.begin(connection, u32, u16, u8, at);
       this.#counters[C.connections_opened]! += 1;
     }
     c.lastSecond[connection] = second;
-    const direction = this.#u8[at + RECORD.direction]! & 1;
-    const originKnown = (this.#u16[(at + RECORD.flags) >>> 1]! & FLAG_ORIGIN_KNOWN) !== 0;
+    const direction = u8[at + RECORD.direction]! & 1;
+    const originKnown = (u16[(at + RECORD.flags) >>> 1]! & FLAG_ORIGIN_KNOWN) !== 0;
     if (kind === KIND_DATA) {
       this.#counters[C.records_data]! += 1;
-      this.#counters[C.bytes_moved]! += this.#u32[(at + RECORD.moved) >>> 2]!;
-      this.#counters[C.bytes_captured]! += this.#u32[(at + RECORD.captured) >>> 2]!;
-      this.#order.data(connection, direction, this.#u32, this.#u8, at, originKnown);
+      this.#counters[C.bytes_moved]! += u32[(at + RECORD.moved) >>> 2]!;
+      this.#counters[C.bytes_captured]! += u32[(at + RECORD.captured) >>> 2]!;
+      this.#order.data(connection, direction, u32, u8, at, originKnown);
     } else if (kind === KIND_EOF) {
       this.#counters[C.records_eof]! += 1;
-      this.#order.end(connection, direction, this.#u32, at, originKnown);
+      this.#order.end(connection, direction, u32, at, originKnown);
     } else {
       this.#counters[C.records_close]! += 1;
       const word = (at + RECORD.timestampNs) >>> 2;
       // Of an ignored connection the kernel tells nothing more: what is missing there is not lost.
-      if (c.state[connection] !== IGNORED) this.#order.close(connection, this.#u32, at, originKnown);
-      this.#end(connection, this.#u32[word]!, this.#u32[word + 1]!);
+      if (c.state[connection] !== IGNORED) this.#order.close(connection, u32, at, originKnown);
+      this.#end(connection, u32[word]!, u32[word + 1]!);
     }
+  }
+
+  #setTime(nowMs: number): void {
+    this.#assembler.setTime(nowMs);
+    this.#pairing.setNow(nowMs);
   }
 
   #end(connection: number, timeLow: number, timeHigh: number): void {

@@ -1,7 +1,10 @@
 /**
- * The connection table: columns by connection number (the slot number that the record source gave it).
+ * The connection table: columns by connection number (the slot number that the record source gave it), in the engine's
+ * memory.
  * A number is free until its first record and again after `free`; the source hands it out anew only after that.
  */
+import { Engine } from '../engine/engine.ts';
+import * as layout from '../engine/layout/connections.ts';
 import {
   DIRECTION_IN,
   DIRECTION_OUT,
@@ -10,8 +13,7 @@ import {
   FLAG_ROLE_SERVER,
   RECORD,
 } from '../kernel/layout.ts';
-import { addressText, type Endpoint } from '../spans/endpoint.ts';
-import { grown } from '../spans/messages.ts';
+import { Resources } from '../spans/resources.ts';
 import type { Resource } from '../spans/span.ts';
 
 /** What is done with a connection's bytes. */
@@ -19,7 +21,7 @@ export const FREE = 0;
 /** Buffered until a protocol claims them. */
 export const IDENTIFYING = 1;
 /** Given to a parser. */
-export const PARSED = 2;
+export const PARSED = layout.STATE_PARSED;
 /** Counted only: no protocol claimed them, or the parser gave up. */
 export const IGNORED = 3;
 /** Ended; waits for the parser to see its last chunks. */
@@ -31,13 +33,15 @@ export const ROLE_CLIENT = 1;
 export const ROLE_SERVER = 2;
 
 /** Bits of `stream`: a position is known; the direction has ended; what came before its next record was not wanted. */
-export const STARTED = 1;
+export const STARTED = layout.STARTED;
 export const ENDED = 2;
 export const RESUMED = 4;
 
 /** Local and remote address, 16 bytes each. */
 const ADDRESS_BYTES = 32;
-const FIRST_CONNECTIONS = 256;
+
+/** The second at which the caller's clock stands at 0. */
+const CLOCK_BEGINS = 1 << 20;
 
 /** What the table asks about the process that owns a socket; cached by whoever answers. */
 export interface ProcessFacts {
@@ -48,54 +52,88 @@ export interface ProcessFacts {
 }
 
 export class Connections {
-  state = new Uint8Array(FIRST_CONNECTIONS);
-  role = new Uint8Array(FIRST_CONNECTIONS);
+  readonly engine: Engine;
+  readonly state: Uint8Array;
+  readonly role: Uint8Array;
   /** The record direction in which the client's bytes travel; a belief until identified. */
-  clientDirection = new Uint8Array(FIRST_CONNECTIONS);
+  readonly clientDirection: Uint8Array;
   /** 1 when the stream was joined at an unknown place. */
-  midStream = new Uint8Array(FIRST_CONNECTIONS);
+  readonly midStream: Uint8Array;
   /** Times a parser gave up on it. */
-  givenUp = new Uint8Array(FIRST_CONNECTIONS);
+  readonly givenUp: Uint8Array;
+  /** 1 while a hole in one of its streams waits for its bytes. */
+  readonly hole: Uint8Array;
   /** Second in which it became IGNORED because nobody knew it, by the caller's clock, plus one; 0 otherwise. */
-  unknownSince = new Float64Array(FIRST_CONNECTIONS);
+  readonly unknownSince: Uint32Array;
   /** Index of the parser instance, when PARSED or CLOSING; -1 for none. */
-  parser = new Int16Array(FIRST_CONNECTIONS);
+  readonly parser: Int16Array;
   /** By connection * 2 + direction: sequence number of stream offset 0, next expected offset, and what is known. */
-  base = new Uint32Array(FIRST_CONNECTIONS * 2);
-  next = new Float64Array(FIRST_CONNECTIONS * 2);
-  stream = new Uint8Array(FIRST_CONNECTIONS * 2);
+  readonly base: Uint32Array;
+  readonly next: Float64Array;
+  readonly stream: Uint8Array;
   /** By connection * 2 + direction: bytes before this offset are of no use to the parser. */
-  skip = new Float64Array(FIRST_CONNECTIONS * 2);
-  tgid = new Uint32Array(FIRST_CONNECTIONS);
-  cookieLow = new Uint32Array(FIRST_CONNECTIONS);
-  cookieHigh = new Uint32Array(FIRST_CONNECTIONS);
-  localPort = new Uint16Array(FIRST_CONNECTIONS);
-  remotePort = new Uint16Array(FIRST_CONNECTIONS);
-  family = new Uint8Array(FIRST_CONNECTIONS);
-  addresses = new Uint8Array(FIRST_CONNECTIONS * ADDRESS_BYTES);
+  readonly skip: Float64Array;
+  readonly tgid: Uint32Array;
+  readonly cookieLow: Uint32Array;
+  readonly cookieHigh: Uint32Array;
+  readonly localPort: Uint16Array;
+  readonly remotePort: Uint16Array;
+  readonly family: Uint8Array;
+  readonly addresses: Uint8Array;
   /** Second of the last record, by the caller's clock. */
-  lastSecond = new Float64Array(FIRST_CONNECTIONS);
+  readonly lastSecond: Uint32Array;
   /** Connections that are not FREE. */
   open = 0;
-  readonly #endpoints: (Endpoint | undefined)[] = [];
+  /** Number of what its process's spans share, in `resources`. */
+  readonly resource: Uint32Array;
+  readonly resources = new Resources();
   readonly #processes: ProcessFacts;
+  #capacity = 0;
 
-  constructor(processes: ProcessFacts) {
+  constructor(processes: ProcessFacts, engine = new Engine()) {
     this.#processes = processes;
+    this.engine = engine;
+    const bytes = (at: number, each = 1) => engine.column(Uint8Array, at, each * layout.CONNECTIONS_MAX);
+    const ports = (at: number) => engine.column(Uint16Array, at, layout.CONNECTIONS_MAX);
+    const words = (at: number, each = 1) => engine.column(Uint32Array, at, each * layout.CONNECTIONS_MAX);
+    const offsets = (at: number) => engine.column(Float64Array, at, 2 * layout.CONNECTIONS_MAX);
+    this.state = bytes(layout.STATE);
+    this.role = bytes(layout.ROLE);
+    this.clientDirection = bytes(layout.CLIENT_DIRECTION);
+    this.midStream = bytes(layout.MID_STREAM);
+    this.givenUp = bytes(layout.GIVEN_UP);
+    this.hole = bytes(layout.HOLE);
+    this.unknownSince = words(layout.UNKNOWN_SINCE);
+    this.parser = engine.column(Int16Array, layout.PARSER, layout.CONNECTIONS_MAX);
+    this.base = words(layout.BASE, 2);
+    this.next = offsets(layout.NEXT);
+    this.stream = bytes(layout.STREAM, 2);
+    this.skip = offsets(layout.SKIP);
+    this.tgid = words(layout.TGID);
+    this.cookieLow = words(layout.COOKIE_LOW);
+    this.cookieHigh = words(layout.COOKIE_HIGH);
+    this.localPort = ports(layout.LOCAL_PORT);
+    this.remotePort = ports(layout.REMOTE_PORT);
+    this.family = bytes(layout.FAMILY);
+    this.addresses = bytes(layout.ADDRESSES, ADDRESS_BYTES);
+    this.lastSecond = words(layout.LAST_SECOND);
+    this.resource = words(layout.RESOURCE);
   }
 
+  /** Beyond the highest number there was: all numbers from here on are FREE. */
   get capacity(): number {
-    return this.state.length;
+    return this.#capacity;
   }
 
   /** Fills the row of a connection from its first record, which begins at byte `at`. */
   begin(connection: number, u32: Uint32Array, u16: Uint16Array, u8: Uint8Array, at: number): void {
-    this.#reserve(connection);
+    if (connection >= this.#capacity) this.#capacity = connection + 1;
     const flags = u16[(at + RECORD.flags) >>> 1]!;
     this.open++;
     this.state[connection] = IDENTIFYING;
     this.midStream[connection] = (flags & FLAG_ORIGIN_KNOWN) !== 0 ? 0 : 1;
     this.givenUp[connection] = 0;
+    this.hole[connection] = 0;
     this.unknownSince[connection] = 0;
     this.parser[connection] = -1;
     this.#beginStreams(connection, 0);
@@ -112,7 +150,7 @@ export class Connections {
       this.addresses[connection * ADDRESS_BYTES + i] = u8[at + RECORD.local + i]!;
     }
     // Asked for now, while the process is surely alive; the answer is cached per process.
-    this.#processes.resourceOf(this.tgid[connection]!);
+    this.resource[connection] = this.resources.acquire(this.#processes.resourceOf(this.tgid[connection]!));
   }
 
   /** An ignored connection is wanted again, from whatever comes next. */
@@ -131,29 +169,8 @@ export class Connections {
 
   free(connection: number): void {
     this.state[connection] = FREE;
-    this.#endpoints[connection] = undefined;
+    this.resources.release(this.resource[connection]!);
     this.open--;
-  }
-
-  endpoint(connection: number): Endpoint {
-    const known = this.#endpoints[connection];
-    if (known !== undefined) return known;
-    const at = connection * ADDRESS_BYTES;
-    const family = this.family[connection]!;
-    const endpoint = {
-      resource: this.#processes.resourceOf(this.tgid[connection]!),
-      localAddress: addressText(this.addresses.subarray(at, at + 16), family),
-      localPort: this.localPort[connection]!,
-      remoteAddress: addressText(this.addresses.subarray(at + 16, at + 32), family),
-      remotePort: this.remotePort[connection]!,
-    };
-    this.#endpoints[connection] = endpoint;
-    return endpoint;
-  }
-
-  /** True when the socket's owner is the server of the conversation. */
-  isServer(connection: number): boolean {
-    return this.clientDirection[connection] === DIRECTION_IN;
   }
 
   /** Of a connection older than the agent: an accepted one has the port of a listener. */
@@ -161,30 +178,11 @@ export class Connections {
     const listens = this.#processes.listensOn?.(this.tgid[connection]!, this.localPort[connection]!);
     return listens === undefined ? ROLE_UNKNOWN : listens ? ROLE_SERVER : ROLE_CLIENT;
   }
+}
 
-  #reserve(connection: number): void {
-    if (connection < this.state.length) return;
-    const size = Math.max(connection + 1, this.state.length * 2);
-    this.state = grown(this.state, size);
-    this.role = grown(this.role, size);
-    this.clientDirection = grown(this.clientDirection, size);
-    this.midStream = grown(this.midStream, size);
-    this.givenUp = grown(this.givenUp, size);
-    this.unknownSince = grown(this.unknownSince, size);
-    this.parser = grown(this.parser, size);
-    this.base = grown(this.base, size * 2);
-    this.next = grown(this.next, size * 2);
-    this.stream = grown(this.stream, size * 2);
-    this.skip = grown(this.skip, size * 2);
-    this.tgid = grown(this.tgid, size);
-    this.cookieLow = grown(this.cookieLow, size);
-    this.cookieHigh = grown(this.cookieHigh, size);
-    this.localPort = grown(this.localPort, size);
-    this.remotePort = grown(this.remotePort, size);
-    this.family = grown(this.family, size);
-    this.addresses = grown(this.addresses, size * ADDRESS_BYTES);
-    this.lastSecond = grown(this.lastSecond, size);
-  }
+/** A second of the table's columns, which hold no negative ones: the caller's clock may have begun a moment ago. */
+export function secondOf(nowMs: number): number {
+  return Math.floor(nowMs / 1000) + CLOCK_BEGINS;
 }
 
 function handshakeRole(flags: number): number {

@@ -15,7 +15,7 @@ import type { Failure, OutputConsumer } from '../wasm/consumer.ts';
 import { type Consequence, RECOVER, RETIRE } from '../wasm/failures.ts';
 import type { ParserInstance } from '../wasm/instance.ts';
 import type { LoadedModule, ShardModules } from '../wasm/modules.ts';
-import { CLOSING, type Connections, IDENTIFYING, PARSED } from './connections.ts';
+import { CLOSING, type Connections, IDENTIFYING, PARSED, secondOf } from './connections.ts';
 import { type BufferedChunk, Identifier, UNDECIDED, UNKNOWN, type Verdict } from './identify.ts';
 import { IDENTIFY_AGAIN_MAX, Lifecycle, type VerdictSink } from './lifecycle.ts';
 import type { ChunkSink } from './stream-order.ts';
@@ -47,8 +47,6 @@ export class Router implements ChunkSink, OutputConsumer {
   readonly #pairing: Pairing;
   readonly #counters: Counters;
   readonly #options: RouterOptions;
-  /** The buffer that pushed chunks refer to. */
-  #batch: ArrayBuffer = new ArrayBuffer(0);
   /** By the caller's clock, as of the batch. */
   #second = 0;
   /** Connections whose parser gave up; modules that failed; connections that speak something else from here on. */
@@ -76,9 +74,8 @@ export class Router implements ChunkSink, OutputConsumer {
     this.#options = options;
   }
 
-  /** Names the buffer that the next data() calls refer to; all of it is flushed before the next batch. */
-  beginBatch(batch: ArrayBuffer, second: number): void {
-    this.#batch = batch;
+  /** What the next data() calls refer to is all flushed before the next batch. */
+  beginBatch(second: number): void {
     this.#second = second;
   }
 
@@ -111,7 +108,7 @@ export class Router implements ChunkSink, OutputConsumer {
     this.held(
       connection,
       direction,
-      new Uint8Array(this.#batch, source, length).slice(),
+      this.#connections.engine.u8.slice(source, source + length),
       wireLength,
       timeLow,
       timeHigh,
@@ -199,7 +196,7 @@ export class Router implements ChunkSink, OutputConsumer {
   /** What time alone brings about: a module whose pause is over is tried on what nobody knew meanwhile. */
   tick(nowMs: number): void {
     for (const { failures } of this.#modules.all()) {
-      if (failures.resumes(nowMs)) this.#lifecycle.revive(Math.floor(nowMs / 1000));
+      if (failures.resumes(nowMs)) this.#lifecycle.revive(secondOf(nowMs));
     }
   }
 
@@ -251,7 +248,7 @@ export class Router implements ChunkSink, OutputConsumer {
     if (instance.waiting === 0) return false;
     this.#counters[C.parser_runs]! += 1;
     const refused = instance.attributesRefused;
-    instance.flush(this.#batch, this);
+    instance.flush(this);
     this.#counters[C.attributes_refused]! += instance.attributesRefused - refused;
     this.#settle();
     return true;
@@ -283,7 +280,7 @@ export class Router implements ChunkSink, OutputConsumer {
 
   /** Takes all connections away from a module. */
   #dismiss({ instance }: LoadedModule): void {
-    if (instance.waiting > 0) instance.flush(this.#batch, this);
+    if (instance.waiting > 0) instance.flush(this);
     for (const connection of instance.connections()) this.#lifecycle.loseParser(connection);
     if (instance.slots > 0) instance.clear();
   }

@@ -14,7 +14,7 @@ import { type Connections, ENDED, RESUMED, STARTED } from './connections.ts';
 
 /** Takes the chunks. `direction` is the record's; `offset` counts from the start of the direction's stream. */
 export interface ChunkSink {
-  /** `source` is the payload's place in the batch buffer. */
+  /** `source` is the payload's address in the batch. */
   data(
     connection: number,
     direction: number,
@@ -25,7 +25,7 @@ export interface ChunkSink {
     timeHigh: number,
     offset: number,
   ): void;
-  /** Payload that is not in the batch buffer. */
+  /** Payload that is not in the batch. */
   held(
     connection: number,
     direction: number,
@@ -94,7 +94,7 @@ export class StreamOrder {
     const key = connection * 2 + direction;
     const ahead = this.#ahead(key, u32[word + (RECORD.position >>> 2)]!, u32[word + (RECORD.origin >>> 2)]!, known);
     const next = this.#connections.next[key]!;
-    if (ahead === 0 && !this.#holes.has(connection)) {
+    if (ahead === 0 && this.#connections.hole[connection] === 0) {
       this.#connections.next[key] = next + moved;
       this.#sink.data(connection, direction, at + RECORD_SIZE, length, moved, timeLow, timeHigh, next);
       return;
@@ -181,6 +181,7 @@ export class StreamOrder {
   #open(connection: number): Hole {
     const hole: Hole = { connection, sinceMs: performance.now(), held: [], bytes: 0 };
     this.#holes.set(connection, hole);
+    this.#connections.hole[connection] = 1;
     return hole;
   }
 
@@ -198,19 +199,24 @@ export class StreamOrder {
       this.#counters[C.chunks_reordered]! += 1;
       this.#take(hole);
     }
-    if (hole.held.length === 0) this.#holes.delete(hole.connection);
+    if (hole.held.length === 0) this.#forget(hole);
   }
 
   /** Turns the missing bytes into gaps and delivers everything held. */
   #closeHole(connection: number): void {
     const hole = this.#holes.get(connection);
     if (hole === undefined) return;
-    this.#holes.delete(connection);
+    this.#forget(hole);
     while (hole.held.length > 0) {
       const missing = this.#missing(hole);
       if (missing > 0) this.#gap(connection, hole.held[0]!.direction, missing);
       this.#take(hole);
     }
+  }
+
+  #forget({ connection }: Hole): void {
+    this.#holes.delete(connection);
+    this.#connections.hole[connection] = 0;
   }
 
   /** Bytes missing in front of the first record held. */

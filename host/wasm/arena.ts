@@ -1,17 +1,18 @@
 /**
- * The input arena of a module: a table of chunks that grows up from its start, their payload behind it. Payload stays in
- * the batch buffer while chunks gather; a copy table remembers it and `copyPayload` moves all of it in one native call.
- * Layout of a chunk: docs/abi.md.
+ * The input arena of a module: a table of chunks that grows up from its start, their payload behind it. While chunks
+ * gather, the table stays in an area of the engine's memory and payload in the batch (host/engine/assembly/stage.ts,
+ * which the engine fills for itself, too); `deliver` moves all of it in one native call, before the module runs. From
+ * then on the chunks are those in the module's memory. Layout of a chunk: docs/abi.md.
  */
 import * as abi from '../../parsers/sdk/abi.ts';
+import * as layout from '../engine/layout/front.ts';
 import { copyPieces } from '../kernel/addon.ts';
 import type { GuestMemory } from './memory.ts';
+import { Staging } from './staging.ts';
 
-/** Chunks of one run, and payload bytes beside them: a few drains' worth, and small enough to stay in L2. */
-const CHUNKS = 1024;
-const PAYLOAD_BYTES = 512 * 1024;
+const { CHUNKS } = layout;
 const TABLE_BYTES = CHUNKS * abi.CHUNK_SIZE;
-export const INPUT_BYTES = TABLE_BYTES + PAYLOAD_BYTES;
+export const INPUT_BYTES = TABLE_BYTES + layout.PAYLOAD_BYTES;
 const TWO_32 = 0x1_0000_0000;
 
 /** A chunk outside of any module's memory. */
@@ -26,78 +27,93 @@ export interface HeldChunk {
   readonly offset: number;
 }
 
+type Stage = (
+  area: number,
+  slot: number,
+  head: number,
+  source: number,
+  length: number,
+  wireLength: number,
+  timeLow: number,
+  timeHigh: number,
+  offset: number,
+) => number;
+
 export class InputArena {
-  /** Chunks waiting. */
-  count = 0;
-  /** Captured bytes of all of them. */
-  bytes = 0;
-  readonly #start: number;
-  readonly #memory: GuestMemory;
-  /** By chunk: its slot. The module's own table is not believed: what a run costs whom must not be the module's to say. */
-  readonly #slots = new Uint32Array(CHUNKS);
-  readonly #pieces = new Uint32Array(CHUNKS * 3);
-  #pieceCount = 0;
-  #payload: number;
+  readonly area: number;
+  #start: number;
+  #memory: GuestMemory;
+  readonly #words: Uint32Array;
+  readonly #slots: Uint32Array;
+  readonly #pieces: Uint32Array;
+  readonly #source: ArrayBuffer;
+  readonly #stage: Stage;
+  readonly #hasRoom: (area: number, length: number) => number;
 
   /** @param start address that the module's layout gave */
-  constructor(memory: GuestMemory, start: number) {
+  constructor(memory: GuestMemory, start: number, staging = new Staging(), area = staging.takeArea()) {
+    const { engine } = staging;
     this.#memory = memory;
     this.#start = start;
-    this.#payload = start + TABLE_BYTES;
+    this.area = area;
+    this.#words = engine.column(Uint32Array, area, layout.AREA_SLOTS >>> 2);
+    this.#slots = engine.column(Uint32Array, area + layout.AREA_SLOTS, CHUNKS);
+    this.#pieces = engine.column(Uint32Array, area + layout.AREA_PIECE_TABLE, 3 * (CHUNKS + 1));
+    this.#source = engine.u8.buffer;
+    this.#stage = engine.exports.stageChunk as unknown as Stage;
+    this.#hasRoom = engine.exports.hasRoom as unknown as (area: number, length: number) => number;
+    this.clear();
+  }
+
+  /** Chunks waiting. */
+  get count(): number {
+    return this.#words[layout.AREA_COUNT >>> 2]!;
+  }
+
+  /** Captured bytes of all of them. */
+  get bytes(): number {
+    return this.#words[layout.AREA_BYTES >>> 2]!;
   }
 
   hasRoom(length: number): boolean {
-    return this.count < CHUNKS && this.#payload + length + 8 <= this.#start + INPUT_BYTES;
+    return this.#hasRoom(this.area, length) !== 0;
   }
 
-  /** Describes a chunk; returns the address where its payload belongs. */
+  /**
+   * Describes a chunk; returns the address where its payload belongs. `source` is the payload's address in the engine's
+   * memory, 0 for one that the caller copies.
+   */
   describe(
     slot: number,
     kind: number,
     direction: number,
+    source: number,
     length: number,
     wireLength: number,
     timeLow: number,
     timeHigh: number,
     offset: number,
   ): number {
-    const u32 = this.#memory.u32;
-    this.#slots[this.count] = slot;
-    const word = this.at(this.count++) >>> 2;
-    const data = this.#payload;
-    this.#payload = (data + length + 7) & ~7;
-    this.bytes += length;
-    u32[word] = slot;
-    u32[word + 1] = kind | (direction << 8);
-    u32[word + 2] = data;
-    u32[word + 3] = length;
-    u32[word + 4] = wireLength;
-    u32[word + 5] = 0;
-    u32[word + 6] = timeLow;
-    u32[word + 7] = timeHigh;
-    u32[word + 8] = offset >>> 0;
-    u32[word + 9] = Math.floor(offset / TWO_32);
-    return data;
+    const head = kind | (direction << 8);
+    return this.#stage(this.area, slot, head, source, length, wireLength, timeLow, timeHigh, offset);
   }
 
-  /** The payload at address `data` comes from `source` of the batch buffer. */
-  remember(source: number, data: number, length: number): void {
-    const piece = this.#pieceCount++ * 3;
-    this.#pieces[piece] = source;
-    this.#pieces[piece + 1] = data;
-    this.#pieces[piece + 2] = length;
-  }
-
-  copyPayload(batch: ArrayBuffer): void {
-    if (this.#pieceCount > 0) copyPieces(batch, this.#memory.u8.buffer, this.#pieces, this.#pieceCount);
-    this.#pieceCount = 0;
+  /** Table and payload to the module; once, before it sees the first chunk. */
+  deliver(): void {
+    const pieces = layout.AREA_PIECES >>> 2;
+    this.#pieces[0] = this.area + layout.AREA_CHUNKS;
+    this.#pieces[1] = this.#start;
+    this.#pieces[2] = this.count * abi.CHUNK_SIZE;
+    copyPieces(this.#source, this.#memory.u8.buffer, this.#pieces, this.#words[pieces]! + 1);
+    this.#words[pieces] = 0;
   }
 
   clear(): void {
-    this.count = 0;
-    this.bytes = 0;
-    this.#pieceCount = 0;
-    this.#payload = this.#start + TABLE_BYTES;
+    this.#words[layout.AREA_COUNT >>> 2] = 0;
+    this.#words[layout.AREA_BYTES >>> 2] = 0;
+    this.#words[layout.AREA_PIECES >>> 2] = 0;
+    this.#words[layout.AREA_PAYLOAD >>> 2] = this.#start + TABLE_BYTES;
+    this.#words[layout.AREA_PAYLOAD_END >>> 2] = this.#start + INPUT_BYTES;
   }
 
   /** Address of a chunk. */
@@ -115,7 +131,8 @@ export class InputArena {
 
   /** Chunks from `first` on of one slot go to another. */
   rename(slot: number, target: number, first: number): void {
-    for (let i = first; i < this.count; i++) {
+    const { count } = this;
+    for (let i = first; i < count; i++) {
       if (this.slotOf(i) !== slot) continue;
       this.#slots[i] = target;
       this.#memory.u32[(this.at(i) + abi.CHUNK_SLOT) >>> 2] = target;
@@ -124,28 +141,26 @@ export class InputArena {
 
   /** Takes the chunks of a slot from `first` on out of the table; `held` gets copies of them, no more bytes than came in. */
   withdraw(slot: number, first: number, held?: HeldChunk[]): void {
+    const { count } = this;
     let kept = first;
     let left = this.bytes;
-    for (let i = first; i < this.count; i++) {
+    for (let i = first; i < count; i++) {
       if (this.slotOf(i) === slot) left -= held === undefined ? 0 : this.#hold(i, left, held);
       else {
         if (kept < i) this.#memory.u8.copyWithin(this.at(kept), this.at(i), this.at(i + 1));
         this.#slots[kept++] = this.#slots[i]!;
       }
     }
-    this.count = kept;
+    this.#words[layout.AREA_COUNT >>> 2] = kept;
   }
 
-  /** The same chunks with the same payload, in the memory of another instance whose layout is the same. */
-  copyTo(other: InputArena): void {
-    const used = this.#memory.u8.subarray(this.#start, this.#payload);
-    other.#memory.u8.set(used, other.#start);
-    other.count = this.count;
-    other.bytes = this.bytes;
-    other.#payload = other.#start + used.length;
-    other.#slots.set(this.#slots);
-    other.#pieces.set(this.#pieces);
-    other.#pieceCount = this.#pieceCount;
+  /** The same chunks, and what of them is in the module's memory, for another instance whose layout is the same. */
+  moveTo(memory: GuestMemory, start: number): void {
+    this.#memory.refreshIfStale();
+    const used = this.#memory.u8.subarray(this.#start, this.#words[layout.AREA_PAYLOAD >>> 2]!);
+    memory.u8.set(used, start);
+    this.#memory = memory;
+    this.#start = start;
   }
 
   /** Adds a copy of a chunk and returns its bytes. One that was used up is nothing. */

@@ -15,6 +15,7 @@ import type { Manifest } from './manifest.ts';
 import { OutputCheck } from './output.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
 import { SlotAllocator } from './slots.ts';
+import { Staging } from './staging.ts';
 
 /** Runs that end in the chunk they began with: a GROW for each class, and one more for so many bytes of the chunk. */
 const RETURNS_MAX = 8;
@@ -38,23 +39,38 @@ export class ParserInstance {
   messages = 0;
   readonly #check: OutputCheck;
   readonly #settings: Settings;
+  readonly #staging: Staging;
   /** Connection, type and value of each GROW, SHRINK and UPGRADE of a run: done after it, its other records name the slot. */
   readonly #changes: number[] = [];
   /** Records that the flush may still put out. */
   #allowance = 0;
-  #guest!: Guest;
-  #slots!: SlotAllocator;
-  #arena!: InputArena;
+  #guest: Guest;
+  #slots: SlotAllocator;
+  readonly #arena: InputArena;
   #flushing = false;
   #migrates = true;
 
-  constructor(parser: ParserModule, index: number, settings: Settings = NO_SETTINGS) {
+  constructor(parser: ParserModule, index: number, settings: Settings = NO_SETTINGS, staging = new Staging()) {
     this.parser = parser;
     this.manifest = parser.manifest;
     this.index = index;
     this.#settings = settings;
+    this.#staging = staging;
     this.#check = new OutputCheck(this.manifest, settings);
-    this.#start();
+    this.#guest = new Guest(parser, settings);
+    this.#arena = new InputArena(this.#guest.memory, this.#guest.input, staging);
+    this.#slots = this.#newSlots(this.#guest);
+  }
+
+  /** Where its chunks gather. */
+  get area(): number {
+    return this.#arena.area;
+  }
+
+  /** Gives back what it has of the engine's memory: it is done. */
+  dispose(): void {
+    this.#slots.dispose();
+    this.#staging.giveArea(this.#arena.area);
   }
 
   get u32(): Uint32Array<ArrayBuffer> {
@@ -109,7 +125,7 @@ export class ParserInstance {
     return this.#slots.connections();
   }
 
-  /** Adds a chunk; its payload is at `source` of the batch buffer given to flush(). Call hasRoom() first. */
+  /** Adds a chunk; its payload is at address `source` of the engine's memory. Call hasRoom() first. */
   push(
     slot: number,
     kind: number,
@@ -121,23 +137,22 @@ export class ParserInstance {
     timeHigh: number,
     offset: number,
   ): void {
-    const data = this.#arena.describe(slot, kind, direction, length, wireLength, timeLow, timeHigh, offset);
-    if (length > 0) this.#arena.remember(source, data, length);
+    this.#arena.describe(slot, kind, direction, source, length, wireLength, timeLow, timeHigh, offset);
   }
 
-  /** The same for a chunk that is not in the batch buffer: copied at once. */
+  /** The same for a chunk that is not in the batch: copied at once. */
   pushHeld(slot: number, { kind, direction, bytes, wireLength, timeLow, timeHigh, offset }: HeldChunk): void {
-    const data = this.#arena.describe(slot, kind, direction, bytes.length, wireLength, timeLow, timeHigh, offset);
+    const data = this.#arena.describe(slot, kind, direction, 0, bytes.length, wireLength, timeLow, timeHigh, offset);
     this.#guest.memory.u8.set(bytes, data);
   }
 
   /** Runs everything pushed. */
-  flush(batch: ArrayBuffer, consumer: OutputConsumer): void {
+  flush(consumer: OutputConsumer): void {
     if (this.#flushing) throw new Error('flush called from within a flush');
     if (this.#arena.count === 0) return;
     this.#flushing = true;
     try {
-      this.#arena.copyPayload(batch);
+      this.#arena.deliver();
       this.#guest.refuel(this.#arena.bytes, this.#arena.count);
       this.#allowance = this.#arena.bytes + this.#arena.count * RECORDS_PER_CHUNK + RECORDS_BASE;
       this.#runAll(consumer);
@@ -152,6 +167,7 @@ export class ParserInstance {
   identify(): number | Failure {
     const { count, bytes } = this.#arena;
     this.#guest.refuel(bytes, count);
+    this.#arena.deliver();
     this.#arena.clear();
     let failure: Failure = this.#describe('identify grew the memory', []);
     try {
@@ -160,13 +176,18 @@ export class ParserInstance {
     } catch (error) {
       failure = this.#describe(error, []);
     }
+    const slots = this.#slots;
     this.#restart();
+    slots.dispose();
     return failure;
   }
 
   /** Throws away memory and slots and starts anew. */
   clear(): void {
+    const slots = this.#slots;
     this.#start();
+    this.#arena.clear();
+    slots.dispose();
   }
 
   /** Takes over every slot of another instance as it is; false when memory does not suffice. This one must be empty. */
@@ -179,14 +200,14 @@ export class ParserInstance {
    * `migrate` when the state version differs. False when that cannot be: the connection stays where it is.
    */
   takeOver(other: ParserInstance, connection: number): boolean {
+    const old = other.slotOf(connection);
     const slot = this.#slots.copyFrom(other.#slots, connection);
     if (slot === 0) return false;
-    if (this.manifest.stateVersion === other.manifest.stateVersion || this.#migrate(slot, other)) {
-      other.#slots.give(other.slotOf(connection));
-      return true;
-    }
-    this.#slots.give(slot);
-    return false;
+    const isDone = this.manifest.stateVersion === other.manifest.stateVersion || this.#migrate(slot, other);
+    const [keeps, gives] = isDone ? [this, other] : [other, this];
+    gives.#slots.give(isDone ? old : slot);
+    keeps.#slots.bind(isDone ? slot : old, connection);
+    return isDone;
   }
 
   /** One that failed is not asked again: each time may take all its fuel. */
@@ -205,11 +226,17 @@ export class ParserInstance {
     }
   }
 
+  /** A guest anew, with nothing in its slots; the chunks that wait are its own. Throws when there is no memory. */
   #start(): void {
-    this.#guest = new Guest(this.parser, this.#settings);
-    this.#arena = new InputArena(this.#guest.memory, this.#guest.input);
-    this.#slots = new SlotAllocator(this.#guest.slots, this.manifest.slots, this.#guest.memory);
+    const guest = new Guest(this.parser, this.#settings);
+    this.#slots = this.#newSlots(guest);
+    this.#guest = guest;
+    this.#arena.moveTo(guest.memory, guest.input);
     this.#changes.length = 0;
+  }
+
+  #newSlots({ slots, memory }: Guest): SlotAllocator {
+    return new SlotAllocator(slots, this.manifest.slots, memory, this.#staging, this.#arena.area);
   }
 
   #runAll(consumer: OutputConsumer): void {
@@ -361,16 +388,15 @@ export class ParserInstance {
 
   /** A new instance takes over: the slots but those of the lost connections, and the chunks that wait. */
   #replace(failure: Failure, consumer: OutputConsumer): boolean {
-    const [slots, arena] = [this.#slots, this.#arena];
+    const slots = this.#slots;
     this.#guest.memory.refreshIfStale();
     for (const connection of failure.connections) slots.give(slots.slotOf(connection));
-    if (!this.#restart() || !this.#slots.adopt(slots)) {
-      consumer.failed(this, { ...failure, connections: [...failure.connections, ...slots.connections()] });
-      return false;
-    }
-    arena.copyTo(this.#arena);
+    const goesOn = this.#restart() && this.#slots.adopt(slots);
+    const lost = [...failure.connections, ...slots.connections()];
+    slots.dispose();
+    if (!goesOn) this.#arena.clear();
     this.#guest.refuel(this.#arena.bytes, this.#arena.count);
-    return consumer.failed(this, failure);
+    return consumer.failed(this, { ...failure, connections: lost }) && goesOn;
   }
 
   /** False where there is no memory for another instance: then this one goes on, with nothing in its slots. */
@@ -381,7 +407,7 @@ export class ParserInstance {
     } catch {
       this.#guest.memory.refreshIfStale();
       this.#arena.clear();
-      this.#slots = new SlotAllocator(this.#guest.slots, this.manifest.slots, this.#guest.memory);
+      this.#slots = this.#newSlots(this.#guest);
       return false;
     }
   }

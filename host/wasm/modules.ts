@@ -5,17 +5,19 @@
  * an index is free again when its module has no connections left. How a version takes over: docs/abi.md, "Hot swap".
  */
 import { createProber, type Prober } from '../conn/identify.ts';
+import { MODULES_MAX } from '../engine/layout/connections.ts';
 import type { ProtocolTable } from '../spans/protocols.ts';
 import type { ParserModule } from './admit.ts';
 import { FailurePolicy } from './failures.ts';
 import { ParserInstance } from './instance.ts';
 import type { Manifest } from './manifest.ts';
 import type { Settings } from './settings.ts';
+import type { Staging } from './staging.ts';
 
 /** Old versions with connections of their own; the oldest loses them when there are more. */
 const DRAINING_MAX = 8;
 /** What Connections.parser can name. */
-const INDEX_MAX = 0x7fff;
+const INDEX_MAX = MODULES_MAX - 1;
 
 export interface LoadedModule {
   readonly parser: ParserModule;
@@ -57,11 +59,13 @@ export class ShardModules {
   readonly #protocols: ProtocolTable;
   readonly #optIn: ReadonlySet<string>;
   readonly #settings: Settings;
+  readonly #staging: Staging;
 
-  constructor(protocols: ProtocolTable, optIn: ReadonlySet<string>, settings: Settings) {
+  constructor(protocols: ProtocolTable, optIn: ReadonlySet<string>, settings: Settings, staging: Staging) {
     this.#protocols = protocols;
     this.#optIn = optIn;
     this.#settings = settings;
+    this.#staging = staging;
   }
 
   at(index: number): LoadedModule {
@@ -107,7 +111,12 @@ export class ShardModules {
   /** Frees what is neither current nor in use; returns it. */
   reap(): LoadedModule[] {
     const gone = [...this.all()].filter(({ current, instance }) => !current && instance.slots === 0);
-    for (const { instance } of gone) this.#loaded[instance.index] = undefined;
+    for (const { instance, prober } of gone) {
+      this.#loaded[instance.index] = undefined;
+      this.#staging.assign(instance.index, 0);
+      instance.dispose();
+      prober.instance.dispose();
+    }
     return gone;
   }
 
@@ -128,9 +137,10 @@ export class ShardModules {
 
   #start(parser: ParserModule): LoadedModule {
     const index = this.#freeIndex();
-    const instance = new ParserInstance(parser, index, this.#settings);
-    const prober = createProber(new ParserInstance(parser, index, this.#settings));
+    const instance = new ParserInstance(parser, index, this.#settings, this.#staging);
+    const prober = createProber(new ParserInstance(parser, index, this.#settings, this.#staging));
     const firstProtocol = this.#protocols.add(parser.manifest, this.#optIn, this.#settings);
+    this.#staging.assign(index, instance.area, firstProtocol);
     const loaded = { parser, instance, prober, firstProtocol, failures: new FailurePolicy(), current: true };
     this.#loaded[index] = loaded;
     return loaded;

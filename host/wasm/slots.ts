@@ -1,14 +1,20 @@
 /**
  * Slots of one parser instance: state blocks of the manifest's size classes, carved from the top of the module's
  * memory, which grows by whole pages up to the module's limit. A slot is named by its address; a table by address
- * says whose it is, so that a module cannot speak for a connection it does not have.
+ * says whose it is, so that a module cannot speak for a connection it does not have. The engine reads that table.
+ *
+ * Where a connection's slot is stands in one column for all modules: it is that of the module that parses it. While a
+ * connection goes from one version to the next it has a slot in either; whoever takes it over sets the column (`bind`).
  */
-import { SLOT_ALIGN, SLOT_OPEN_FLAGS, SLOT_SIZE } from '../../parsers/sdk/abi.ts';
+import { SLOT_OPEN_FLAGS, SLOT_SIZE } from '../../parsers/sdk/abi.ts';
+import * as layout from '../engine/layout/front.ts';
 import { grown } from '../spans/messages.ts';
 import type { GuestMemory } from './memory.ts';
+import { Staging } from './staging.ts';
 
 /** Memory is taken from the engine in steps of this many pages, to grow (and refresh views) seldom. */
 const GROW_PAGES = 8;
+const FIRST_ENTRIES = 1024;
 
 export class SlotAllocator {
   /** Slots in use. */
@@ -16,20 +22,38 @@ export class SlotAllocator {
   readonly #base: number;
   readonly #sizes: readonly number[];
   readonly #memory: GuestMemory;
+  readonly #staging: Staging;
+  readonly #area: number;
+  /** Slots begin at multiples of this power of two from the base. */
+  readonly #shift: number;
   #free: number[][];
-  /** By (address - base) / SLOT_ALIGN: connection + 1, or 0; and the size class. */
-  #owner = new Int32Array(1024);
-  #class = new Uint8Array(1024);
-  /** By connection: its slot's address, or 0. */
-  #slot = new Uint32Array(1024);
+  /** By (address - base) >> shift: connection + 1, or 0; and the size class. */
+  #owner: Uint32Array = new Uint32Array(0);
+  #class = new Uint8Array(FIRST_ENTRIES);
   #top: number;
 
-  constructor(base: number, sizes: readonly number[], memory: GuestMemory) {
+  /** @param area where the engine learns of the slots */
+  constructor(
+    base: number,
+    sizes: readonly number[],
+    memory: GuestMemory,
+    staging = new Staging(),
+    area = staging.takeArea(),
+  ) {
     this.#base = base;
     this.#top = base;
     this.#sizes = sizes;
     this.#memory = memory;
+    this.#staging = staging;
+    this.#area = area;
+    this.#shift = Math.min(...sizes.map((size) => 31 - Math.clz32(size & -size)));
     this.#free = sizes.map(() => []);
+    this.#publish();
+  }
+
+  /** Gives back what it has of the engine's memory. */
+  dispose(): void {
+    if (this.#owner.length > 0) this.#staging.giveOwners(this.#owner);
   }
 
   /** Address of a zeroed slot of that class, bound to the connection; 0 when memory is exhausted. May grow the memory. */
@@ -38,7 +62,8 @@ export class SlotAllocator {
     const slot = this.#free[sizeClass]!.pop() ?? this.#carve(size);
     if (slot === 0) return 0;
     this.#class[this.#entry(slot)] = sizeClass;
-    this.#bind(slot, connection);
+    this.#owner[this.#entry(slot)] = connection + 1;
+    this.bind(slot, connection);
     this.used++;
     const { u32 } = this.#memory;
     u32.fill(0, slot >>> 2, (slot + size) >>> 2);
@@ -65,7 +90,7 @@ export class SlotAllocator {
   give(slot: number): void {
     const entry = this.#entry(slot);
     const connection = this.#owner[entry]! - 1;
-    if (this.#slot[connection] === slot) this.#slot[connection] = 0;
+    if (this.#staging.slots[connection] === slot) this.#staging.slots[connection] = 0;
     this.#owner[entry] = 0;
     this.#free[this.#class[entry]!]!.push(slot);
     this.used--;
@@ -79,17 +104,14 @@ export class SlotAllocator {
     return target;
   }
 
-  #bind(slot: number, connection: number): void {
-    const entry = this.#entry(slot);
-    this.#owner[entry] = connection + 1;
-    if (connection >= this.#slot.length) {
-      this.#slot = grown(this.#slot, Math.max(connection + 1, this.#slot.length * 2));
-    }
-    this.#slot[connection] = slot;
+  /** The connection's slot is this one. */
+  bind(slot: number, connection: number): void {
+    this.#staging.slots[connection] = slot;
   }
 
   slotOf(connection: number): number {
-    return this.#slot[connection] ?? 0;
+    const slot = this.#staging.slots[connection] ?? 0;
+    return slot !== 0 && this.connectionAt(slot) === connection ? slot : 0;
   }
 
   classOf(slot: number): number {
@@ -103,48 +125,72 @@ export class SlotAllocator {
   /** The connection that owns the slot at this address, or -1 for an address that is no slot in use. */
   connectionAt(slot: number): number {
     const distance = slot - this.#base;
-    if (distance < 0 || distance % SLOT_ALIGN !== 0) return -1;
-    return (this.#owner[distance / SLOT_ALIGN] ?? 0) - 1;
+    const entry = distance >>> this.#shift;
+    if (distance < 0 || entry << this.#shift !== distance) return -1;
+    return (this.#owner[entry] ?? 0) - 1;
   }
 
   /** Every connection that has a slot. */
   connections(): number[] {
-    const all: number[] = [];
-    for (let c = 0; c < this.#slot.length; c++) if (this.#slot[c] !== 0) all.push(c);
-    return all;
+    const owners = this.#owner.subarray(0, this.#entry(this.#top)).filter((owner) => owner !== 0);
+    return Array.from(owners.sort(), (owner) => owner - 1);
   }
 
   /**
    * Takes over all slots of another allocator with the same sizes, state and all, each at the same distance from the
-   * base. This one must be empty. False when memory does not suffice; nothing has changed then.
+   * base; that one has none then. This one must be empty. False when memory does not suffice; nothing has changed then.
    */
   adopt(other: SlotAllocator): boolean {
     const bytes = other.#top - other.#base;
-    if (!this.#memory.reserve(this.#base + bytes, 0)) return false;
+    if (!this.#memory.reserve(this.#base + bytes, 0) || !this.#reserve(bytes)) return false;
     this.#memory.u8.set(other.#memory.u8.subarray(other.#base, other.#top), this.#base);
     const shift = this.#base - other.#base;
     this.#top = this.#base + bytes;
-    this.#owner = other.#owner.slice();
+    this.#owner.set(other.#owner.subarray(0, other.#entry(other.#top)));
     this.#class = other.#class.slice();
     this.#free = other.#free.map((free) => free.map((slot) => slot + shift));
-    this.#slot = other.#slot.map((slot) => (slot === 0 ? 0 : slot + shift));
     this.used = other.used;
+    other.#owner.fill(0);
+    other.used = 0;
+    for (let slot = this.#base; slot < this.#top; slot += 1 << this.#shift) {
+      const connection = this.connectionAt(slot);
+      if (connection >= 0) this.bind(slot, connection);
+    }
     return true;
   }
 
   #entry(slot: number): number {
-    return (slot - this.#base) / SLOT_ALIGN;
+    return (slot - this.#base) >>> this.#shift;
   }
 
   #carve(size: number): number {
     const at = this.#top;
-    if (!this.#memory.reserve(at + size, GROW_PAGES)) return 0;
+    if (!this.#memory.reserve(at + size, GROW_PAGES) || !this.#reserve(at + size - this.#base)) return 0;
     this.#top = at + size;
-    const entries = (this.#top - this.#base) / SLOT_ALIGN;
-    if (entries > this.#owner.length) {
-      this.#owner = grown(this.#owner, entries * 2);
-      this.#class = grown(this.#class, entries * 2);
-    }
     return at;
+  }
+
+  /** Makes room in the tables for slots within so many bytes. */
+  #reserve(bytes: number): boolean {
+    const entries = bytes >>> this.#shift;
+    if (entries > this.#class.length) this.#class = grown(this.#class, entries * 2);
+    if (entries <= this.#owner.length) return true;
+    const owner = this.#staging.takeOwners(entries);
+    if (owner === undefined) return false;
+    owner.set(this.#owner);
+    this.dispose();
+    this.#owner = owner;
+    this.#publish();
+    return true;
+  }
+
+  /** Tells the engine. */
+  #publish(): void {
+    const words = this.#staging.engine.u32;
+    const area = this.#area >>> 2;
+    words[area + (layout.AREA_SLOTS_BASE >>> 2)] = this.#base;
+    words[area + (layout.AREA_SLOTS_SHIFT >>> 2)] = this.#shift;
+    words[area + (layout.AREA_OWNERS >>> 2)] = this.#owner.byteOffset;
+    words[area + (layout.AREA_OWNERS_COUNT >>> 2)] = this.#owner.length;
   }
 }

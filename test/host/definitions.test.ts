@@ -5,6 +5,7 @@ import { createCounters, sumCounters } from '../../host/self/counters.ts';
 import { Assembler } from '../../host/spans/assemble.ts';
 import { Pairing } from '../../host/spans/pairing.ts';
 import { ProtocolTable } from '../../host/spans/protocols.ts';
+import { Resources } from '../../host/spans/resources.ts';
 import type { Attributes, Span } from '../../host/spans/span.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
 import {
@@ -28,13 +29,12 @@ const MANIFEST = parseManifest(
     attributes: NAMES.map((name, index) => ({ id: index + 1, name, type: 'string' })),
   }).replace('ask {rpc.method}', 'ask'),
 );
-const ENDPOINT = { resource: { attributes: {} }, localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 };
 
 /** Messages of one connection, all the way to spans. */
 class Rig {
   readonly counters = createCounters();
-  readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 }, (_, request, response) => {
-    this.#assembler.add(request, response, 0, ENDPOINT, true);
+  readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 }, (connection, request, response) => {
+    this.#assembler.add(connection, request, response);
   });
   readonly pairing = new Pairing(this.messages.engine);
   readonly spans: Span[] = [];
@@ -43,7 +43,7 @@ class Rig {
   constructor() {
     const table = new ProtocolTable();
     table.add(MANIFEST, new Set());
-    this.#assembler = new Assembler(this.messages, table, this.counters, {
+    this.#assembler = new Assembler(this.messages.engine, table, new Resources(), this.counters, {
       batchSpans: 8,
       emit: (batch) => {
         for (let i = 0; i < batch.length; i++) this.spans.push(batch.read(i));

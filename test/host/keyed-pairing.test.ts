@@ -24,13 +24,14 @@ class Rig {
   readonly counters = createCounters();
   readonly messages: Messages;
   readonly pairing: Pairing;
-  nowMs = performance.now();
+  nowMs: number;
 
   constructor({ inSync = true, limit = 1 << 20, mode = KEY, connections = 1, attributeBytes = 1 << 26 } = {}) {
     this.messages = new Messages({ messages: limit, attributeBytes }, (_, request, response) => {
       const { status } = this.messages;
       this.pairs.push([status[request]!, response < 0 ? -1 : status[response]!]);
     });
+    this.nowMs = performance.now();
     this.pairing = new Pairing(this.messages.engine);
     for (let connection = 0; connection < connections; connection++) this.pairing.open(connection, inSync, mode);
   }

@@ -378,7 +378,8 @@ describe('an UPGRADE of chunks that never were', () => {
     const memory = new GuestMemory(new WebAssembly.Memory({ initial: 16 }), 16);
     const arena = new InputArena(memory, 0);
     const slot = 64;
-    for (let i = 0; i < CHUNKS; i++) arena.describe(slot, 0, 0, 100, 100, 0, 0, 0);
+    for (let i = 0; i < CHUNKS; i++) arena.describe(slot, 0, 0, 0, 100, 100, 0, 0, 0);
+    arena.deliver();
     for (let i = 0; i < CHUNKS; i++) memory.u32.set([0, HALF_MIB, 1], (arena.at(i) + CHUNK_DATA) >>> 2);
     const held: HeldChunk[] = [];
     arena.withdraw(slot, 0, held);

@@ -7,6 +7,11 @@ import { CONNECTIONS_REGION } from './regions.ts';
 /** A shard has no more connections at a time. */
 export const CONNECTIONS_MAX = 1 << 20;
 
+/** STATE of a connection whose chunks go to a parser. */
+export const STATE_PARSED = 2;
+/** Bit of STREAM: its position is known. */
+export const STARTED = 1;
+
 export const STATE = CONNECTIONS_REGION; // u8
 export const ROLE = STATE + CONNECTIONS_MAX; // u8
 export const CLIENT_DIRECTION = ROLE + CONNECTIONS_MAX; // u8

@@ -1,0 +1,102 @@
+/**
+ * Records of the batch into chunks for the parsers: the plain case, which is nearly every record. Bytes of a connection
+ * that a module parses, at the very place where its stream goes on, and room for them. Whatever else a record is, the
+ * caller deals with it (host/pipeline.ts) and calls again behind it: so the order stays that of the records.
+ */
+import { DATA, FROM_CLIENT, FROM_SERVER } from '../../../parsers/sdk/abi';
+import {
+  KIND_DATA,
+  RECORD_CAPTURED,
+  RECORD_DIRECTION,
+  RECORD_KIND,
+  RECORD_LENGTH,
+  RECORD_MOVED,
+  RECORD_POSITION,
+  RECORD_SEQUENCE,
+  RECORD_SIZE,
+  RECORD_SLOT,
+  RECORD_TIMESTAMP_NS,
+} from '../../kernel/record';
+import {
+  BASE,
+  CLIENT_DIRECTION,
+  CONNECTIONS_MAX,
+  HOLE,
+  LAST_SECOND,
+  NEXT,
+  PARSER,
+  SKIP,
+  SLOT,
+  STARTED,
+  STATE,
+  STATE_PARSED,
+  STREAM,
+} from '../layout/connections';
+import {
+  COUNT_BYTES_CAPTURED,
+  COUNT_BYTES_GAP_TRUNCATED,
+  COUNT_BYTES_MOVED,
+  COUNT_BYTES_SKIPPED,
+  COUNT_CHUNKS,
+  COUNT_RECORDS_DATA,
+} from '../layout/counters';
+import { AREA_OF_MODULE, RECORDS, TRIED } from '../layout/front';
+import { count } from './counters';
+import { hasRoom, ownerOf, stage } from './stage';
+
+/** Stages plain records of from … end; returns the address of the first one that is not plain, or where the batch ends. */
+export function decode(from: i32, end: i32, second: u32): i32 {
+  let at = from;
+  let records: u32 = 0;
+  let tried = <u64>load<f64>(TRIED);
+  while (at + RECORD_SIZE <= end) {
+    const size = load<u32>(at + RECORD_LENGTH);
+    const captured = load<u32>(at + RECORD_CAPTURED);
+    if (size < <u32>RECORD_SIZE || size > <u32>(end - at) || captured > size - RECORD_SIZE) break;
+    if (!plain(at, captured, second)) break;
+    const sequence = load<u64>(at + RECORD_SEQUENCE);
+    if (sequence >= tried) tried = sequence + 1;
+    records++;
+    at = (at + <i32>size + 7) & ~7;
+  }
+  store<f64>(TRIED, <f64>tried);
+  store<f64>(RECORDS, load<f64>(RECORDS) + records);
+  count(COUNT_RECORDS_DATA, records);
+  count(COUNT_CHUNKS, records);
+  return at;
+}
+
+/** True when the record was staged; nothing has changed when it was not. */
+function plain(at: i32, captured: u32, second: u32): bool {
+  const connection = load<u32>(at + RECORD_SLOT);
+  if (load<u8>(at + RECORD_KIND) != KIND_DATA || connection >= <u32>CONNECTIONS_MAX) return false;
+  if (load<u8>(STATE + connection) != STATE_PARSED || load<u8>(HOLE + connection) != 0) return false;
+  const direction = <u32>load<u8>(at + RECORD_DIRECTION) & 1;
+  const key = connection * 2 + direction;
+  const next = load<f64>(NEXT + (key << 3));
+  const expected = load<u32>(BASE + (key << 2)) + <u32>(<u64>next);
+  if (!(load<u8>(STREAM + key) & STARTED) || load<u32>(at + RECORD_POSITION) != expected) return false;
+  const parser = <i32>load<i16>(PARSER + (connection << 1));
+  const area = parser < 0 ? 0 : <i32>load<u32>(AREA_OF_MODULE + (parser << 2));
+  if (area == 0 || !hasRoom(area, captured)) return false;
+  const slot = load<u32>(SLOT + (connection << 2));
+  if (slot == 0 || ownerOf(area, slot) != <i32>connection) return false;
+  store<u32>(LAST_SECOND + (connection << 2), second);
+  take(at, connection, direction, area, slot, captured, next);
+  return true;
+}
+
+function take(at: i32, connection: u32, direction: u32, area: i32, slot: u32, captured: u32, next: f64): void {
+  const key = connection * 2 + direction;
+  const moved = load<u32>(at + RECORD_MOVED);
+  const after = next + <f64>moved;
+  store<f64>(NEXT + (key << 3), after);
+  const needed = after <= load<f64>(SKIP + (key << 3)) ? 0 : captured;
+  const from = direction == <u32>load<u8>(CLIENT_DIRECTION + connection) ? FROM_CLIENT : FROM_SERVER;
+  const time = load<u64>(at + RECORD_TIMESTAMP_NS);
+  stage(area, slot, DATA | (from << 8), at + RECORD_SIZE, needed, moved, time, <u64>next);
+  count(COUNT_BYTES_MOVED, <f64>moved);
+  count(COUNT_BYTES_CAPTURED, <f64>captured);
+  count(COUNT_BYTES_GAP_TRUNCATED, <f64>moved - <f64>captured);
+  if (needed != captured) count(COUNT_BYTES_SKIPPED, <f64>(captured - needed));
+}
