@@ -23,7 +23,7 @@ export const IDENTIFYING = 1;
 /** Given to a parser. */
 export const PARSED = layout.STATE_PARSED;
 /** Counted only: no protocol claimed them, or the parser gave up. */
-export const IGNORED = 3;
+export const IGNORED = layout.STATE_IGNORED;
 /** Ended; waits for the parser to see its last chunks. */
 export const CLOSING = 4;
 
@@ -35,7 +35,7 @@ export const ROLE_SERVER = 2;
 /** Bits of `stream`: a position is known; the direction has ended; what came before its next record was not wanted. */
 export const STARTED = layout.STARTED;
 export const ENDED = 2;
-export const RESUMED = 4;
+export const RESUMED = layout.RESUMED;
 
 /** Local and remote address, 16 bytes each. */
 const ADDRESS_BYTES = 32;

@@ -108,7 +108,7 @@ export class Router implements ChunkSink, OutputConsumer {
     this.held(
       connection,
       direction,
-      this.#connections.engine.u8.slice(source, source + length),
+      c.engine.u8.slice(source, source + length),
       wireLength,
       timeLow,
       timeHigh,
