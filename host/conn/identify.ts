@@ -19,11 +19,19 @@ const ATTEMPTS_MAX = 64;
 /** A chunk of DATA that is kept; `direction` is 0 or 1 as the record has it. */
 export type BufferedChunk = Omit<HeldChunk, 'kind'>;
 
+/** One that lies in the engine's memory, at address `source`, for as long as it is offered: nobody keeps it without a copy. */
+export interface PlacedChunk extends Omit<BufferedChunk, 'bytes'> {
+  readonly memory: Uint8Array;
+  readonly source: number;
+  readonly length: number;
+}
+
 export interface Verdict {
   /** Index of the module. */
   readonly parser: number;
   /** The client's bytes travel in the other direction than believed. */
   readonly swapped: boolean;
+  /** What was kept so far, and the chunk just offered where that was no placed one. */
   readonly chunks: readonly BufferedChunk[];
 }
 
@@ -31,70 +39,83 @@ export const UNDECIDED = 'undecided';
 export const UNKNOWN = 'unknown';
 
 interface Candidate {
-  chunks: BufferedChunk[];
+  chunks: readonly BufferedChunk[];
   bytes: number;
   attempts: number;
 }
+
+const NOTHING: Readonly<Candidate> = { chunks: [], bytes: 0, attempts: 0 };
 
 /** A module as the identifier sees it: an instance of its own, so that no chunk of the data path is in the way. */
 export interface Prober {
   readonly instance: ParserInstance;
   readonly magic: readonly Uint8Array[];
+  /** By byte: 1 when a magic begins with it. Most bytes of others are told apart by this. */
+  readonly firstBytes: Uint8Array;
 }
 
 export function createProber(instance: ParserInstance): Prober {
-  return { instance, magic: instance.manifest.magic.map((text) => Buffer.from(text, 'latin1')) };
+  const magic = instance.manifest.magic.map((text) => Buffer.from(text, 'latin1'));
+  const firstBytes = new Uint8Array(256);
+  for (const [first] of magic) if (first !== undefined) firstBytes[first] = 1;
+  return { instance, magic, firstBytes };
 }
 
 export class Identifier {
-  readonly #probers: () => Iterable<Prober>;
+  readonly #probers: () => readonly Prober[];
   readonly #failed: (prober: Prober, failure: Failure) => void;
   readonly #candidates = new Map<number, Candidate>();
   #buffered = 0;
+  /** What #ask found, good until it asks again. */
+  readonly #best = { parser: -1, score: 0, swapped: false, more: false };
 
   /**
    * @param probers those that may claim a connection now; of two with the same claim the first one wins
    * @param failed told when identify() of a module failed; that counts as a no
    */
-  constructor(probers: () => Iterable<Prober>, failed: (prober: Prober, failure: Failure) => void) {
+  constructor(probers: () => readonly Prober[], failed: (prober: Prober, failure: Failure) => void) {
     this.#probers = probers;
     this.#failed = failed;
   }
 
-  /** Adds a chunk of an unidentified connection. `clientDirection` is the believed one; `ports` are both ports. */
+  /**
+   * Adds a chunk of an unidentified connection. `clientDirection` is the believed one; `ports` are both ports. A placed
+   * chunk is copied only when it has to wait for others: most connections that nobody knows show so in their first one.
+   */
   offer(
     connection: number,
-    chunk: BufferedChunk,
+    chunk: BufferedChunk | PlacedChunk,
     clientDirection: number,
     midStream: boolean,
     ports: readonly [number, number],
   ): Verdict | typeof UNDECIDED | typeof UNKNOWN {
-    const candidate = this.#candidates.get(connection) ?? this.#begin(connection);
-    candidate.chunks.push(chunk);
-    this.#hold(candidate, candidate.bytes + chunk.bytes.length);
-    let best = this.#ask(candidate, clientDirection, ports);
-    if (midStream && best.parser < 0 && !best.more && candidate.chunks.length > 1) {
-      candidate.chunks = [chunk];
-      this.#hold(candidate, chunk.bytes.length);
-      candidate.attempts++;
-      best = this.#ask(candidate, clientDirection, ports);
+    const before = this.#candidates.get(connection);
+    let { chunks, bytes, attempts } = before ?? NOTHING;
+    const best = this.#best;
+    this.#ask(chunks, bytes, chunk, clientDirection, ports);
+    if (midStream && best.parser < 0 && !best.more && chunks.length > 0) {
+      [chunks, bytes] = [NOTHING.chunks, 0];
+      attempts++;
+      this.#ask(chunks, bytes, chunk, clientDirection, ports);
     }
-    const full =
-      candidate.bytes >= BUFFERED_BYTES_MAX ||
-      candidate.chunks.length >= BUFFERED_CHUNKS_MAX ||
-      this.#buffered >= BUFFERED_TOTAL_MAX;
-    if (best.parser >= 0 && (!best.more || full)) {
-      this.forget(connection);
-      return { parser: best.parser, swapped: best.swapped, chunks: candidate.chunks };
+    bytes += lengthOf(chunk);
+    const isFull =
+      bytes >= BUFFERED_BYTES_MAX ||
+      chunks.length + 1 >= BUFFERED_CHUNKS_MAX ||
+      this.#buffered - (before?.bytes ?? 0) + bytes >= BUFFERED_TOTAL_MAX;
+    if (best.parser >= 0 && (!best.more || isFull)) {
+      if (before !== undefined) this.forget(connection);
+      return { parser: best.parser, swapped: best.swapped, chunks: 'bytes' in chunk ? [...chunks, chunk] : chunks };
     }
-    if (best.more && !full) return UNDECIDED;
-    candidate.attempts++;
-    if (!midStream || candidate.attempts >= ATTEMPTS_MAX) {
-      this.forget(connection);
+    const isOver = !best.more || isFull;
+    if (isOver && (!midStream || ++attempts >= ATTEMPTS_MAX)) {
+      if (before !== undefined) this.forget(connection);
       return UNKNOWN;
     }
-    candidate.chunks = [];
-    this.#hold(candidate, 0);
+    const candidate = before ?? this.#begin(connection);
+    candidate.chunks = isOver ? NOTHING.chunks : [...chunks, held(chunk)];
+    candidate.attempts = attempts;
+    this.#hold(candidate, isOver ? 0 : bytes);
     return UNDECIDED;
   }
 
@@ -102,9 +123,11 @@ export class Identifier {
   conclude(connection: number, clientDirection: number, ports: readonly [number, number]): Verdict | typeof UNKNOWN {
     const candidate = this.#candidates.get(connection);
     if (candidate === undefined || candidate.chunks.length === 0) return UNKNOWN;
-    const { parser, swapped } = this.#ask(candidate, clientDirection, ports);
+    const { chunks, bytes } = candidate;
+    this.#ask(chunks, bytes, undefined, clientDirection, ports);
     this.forget(connection);
-    return parser < 0 ? UNKNOWN : { parser, swapped, chunks: candidate.chunks };
+    const { parser, swapped } = this.#best;
+    return parser < 0 ? UNKNOWN : { parser, swapped, chunks };
   }
 
   /** Throws away what is buffered: the connection ended, or bytes are missing. */
@@ -121,38 +144,57 @@ export class Identifier {
   }
 
   #begin(connection: number): Candidate {
-    const candidate = { chunks: [], bytes: 0, attempts: 0 };
+    const candidate = { ...NOTHING };
     this.#candidates.set(connection, candidate);
     return candidate;
   }
 
-  #ask({ chunks, bytes }: Candidate, clientDirection: number, ports: readonly [number, number]) {
-    const best = { parser: -1, score: 0, swapped: false, more: false };
+  /** Asks about the chunks that are kept, `bytes` in all, and the one that has come. */
+  #ask(
+    chunks: readonly BufferedChunk[],
+    bytes: number,
+    fresh: BufferedChunk | PlacedChunk | undefined,
+    clientDirection: number,
+    ports: readonly [number, number],
+  ): void {
+    const best = this.#best;
+    best.parser = -1;
+    best.score = 0;
+    best.swapped = false;
+    best.more = false;
+    const there = bytes + (fresh === undefined ? 0 : lengthOf(fresh));
     for (const prober of this.#probers()) {
-      if (!magicFits(prober, chunks)) continue;
-      const isShort = bytes < prober.instance.manifest.minBytes;
-      const verdict = isShort ? abi.IDENTIFY_MORE : this.#askOne(prober, chunks, clientDirection);
-      if (verdict === abi.IDENTIFY_MORE) best.more = true;
-      const score = verdict & ~abi.IDENTIFY_SWAPPED;
-      if (score < abi.IDENTIFY_SCORE_MIN || score > abi.IDENTIFY_SCORE_MAX) continue;
-      const hinted = prober.instance.manifest.ports.some((port) => ports.includes(port));
-      if (score + (hinted ? 0.5 : 0) <= best.score) continue;
-      best.score = score + (hinted ? 0.5 : 0);
-      best.parser = prober.instance.index;
-      best.swapped = (verdict & abi.IDENTIFY_SWAPPED) !== 0;
+      if (!magicFits(prober, chunks, fresh)) continue;
+      const isShort = there < prober.instance.manifest.minBytes;
+      const verdict = isShort ? abi.IDENTIFY_MORE : this.#askOne(prober, chunks, fresh, clientDirection);
+      if (verdict !== abi.IDENTIFY_NO) this.#weigh(prober.instance, verdict, ports);
     }
     // A certain answer needs no second opinion from a module that would like to see more.
     if (best.score >= abi.IDENTIFY_SCORE_MAX / 2) best.more = false;
-    return best;
   }
 
-  #askOne(prober: Prober, chunks: readonly BufferedChunk[], clientDirection: number): number {
+  #weigh({ manifest, index }: ParserInstance, verdict: number, ports: readonly [number, number]): void {
+    const best = this.#best;
+    if (verdict === abi.IDENTIFY_MORE) best.more = true;
+    const score = verdict & ~abi.IDENTIFY_SWAPPED;
+    if (score < abi.IDENTIFY_SCORE_MIN || score > abi.IDENTIFY_SCORE_MAX) return;
+    const hinted = manifest.ports.some((port) => ports.includes(port));
+    if (score + (hinted ? 0.5 : 0) <= best.score) return;
+    best.score = score + (hinted ? 0.5 : 0);
+    best.parser = index;
+    best.swapped = (verdict & abi.IDENTIFY_SWAPPED) !== 0;
+  }
+
+  #askOne(
+    prober: Prober,
+    chunks: readonly BufferedChunk[],
+    fresh: BufferedChunk | PlacedChunk | undefined,
+    clientDirection: number,
+  ): number {
     const { instance } = prober;
-    for (const chunk of chunks) {
-      if (!instance.hasRoom(chunk.bytes.length)) break;
-      const direction = chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER;
-      instance.pushHeld(0, { ...chunk, kind: abi.DATA, direction });
-    }
+    let fits = true;
+    for (const chunk of chunks) fits &&= push(instance, chunk, clientDirection);
+    if (fits && fresh !== undefined) push(instance, fresh, clientDirection);
     const verdict = instance.identify();
     if (typeof verdict === 'number') return verdict;
     this.#failed(prober, verdict);
@@ -160,13 +202,50 @@ export class Identifier {
   }
 }
 
-function magicFits({ magic }: Prober, chunks: readonly BufferedChunk[]): boolean {
-  return magic.length === 0 || chunks.some(({ bytes }) => magic.some((prefix) => beginsAlike(bytes, prefix)));
+function lengthOf(chunk: BufferedChunk | PlacedChunk): number {
+  return 'bytes' in chunk ? chunk.bytes.length : chunk.length;
 }
 
-/** One is a prefix of the other: a chunk may be shorter than the magic. */
-function beginsAlike(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  const length = Math.min(bytes.length, prefix.length);
-  for (let i = 0; i < length; i++) if (bytes[i] !== prefix[i]) return false;
-  return length > 0;
+function held(chunk: BufferedChunk | PlacedChunk): BufferedChunk {
+  if ('bytes' in chunk) return chunk;
+  const { memory, source, length, direction, wireLength, timeLow, timeHigh, offset } = chunk;
+  const bytes = memory.slice(source, source + length);
+  return { direction, bytes, wireLength, timeLow, timeHigh, offset };
+}
+
+/** False when it does not fit: then nothing behind it is shown either. */
+function push(instance: ParserInstance, chunk: BufferedChunk | PlacedChunk, clientDirection: number): boolean {
+  if (!instance.hasRoom(lengthOf(chunk))) return false;
+  const direction = chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER;
+  if ('bytes' in chunk) {
+    instance.pushHeld(0, { ...chunk, kind: abi.DATA, direction });
+    return true;
+  }
+  const { source, length, wireLength, timeLow, timeHigh, offset } = chunk;
+  instance.push(0, abi.DATA, direction, source, length, wireLength, timeLow, timeHigh, offset);
+  return true;
+}
+
+function magicFits(
+  prober: Prober,
+  chunks: readonly BufferedChunk[],
+  fresh: BufferedChunk | PlacedChunk | undefined,
+): boolean {
+  if (prober.magic.length === 0) return true;
+  for (const { bytes } of chunks) if (beginsAlike(prober, bytes, 0, bytes.length)) return true;
+  if (fresh === undefined) return false;
+  if ('bytes' in fresh) return beginsAlike(prober, fresh.bytes, 0, fresh.bytes.length);
+  return beginsAlike(prober, fresh.memory, fresh.source, fresh.length);
+}
+
+/** Whether the bytes begin with a magic; a chunk may be shorter than that. */
+function beginsAlike({ magic, firstBytes }: Prober, bytes: Uint8Array, at: number, length: number): boolean {
+  if (length === 0 || firstBytes[bytes[at]!] === 0) return false;
+  return magic.some((prefix) => agree(bytes, at, length, prefix));
+}
+
+function agree(bytes: Uint8Array, at: number, length: number, prefix: Uint8Array): boolean {
+  const both = Math.min(length, prefix.length);
+  for (let i = 0; i < both; i++) if (bytes[at + i] !== prefix[i]) return false;
+  return both > 0;
 }

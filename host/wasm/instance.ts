@@ -169,13 +169,14 @@ export class ParserInstance {
     this.#guest.refuel(bytes, count);
     this.#arena.deliver();
     this.#arena.clear();
-    let failure: Failure = this.#describe('identify grew the memory', []);
+    let why: unknown = 'identify grew the memory';
     try {
       const verdict = this.#guest.exports.identify(count) >>> 0;
       if (!this.#guest.memory.isStale) return verdict;
     } catch (error) {
-      failure = this.#describe(error, []);
+      why = error;
     }
+    const failure = this.#describe(why, []);
     const slots = this.#slots;
     this.#restart();
     slots.dispose();
