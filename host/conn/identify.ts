@@ -19,11 +19,35 @@ const ATTEMPTS_MAX = 64;
 /** A chunk of DATA that is kept; `direction` is 0 or 1 as the record has it. */
 export type BufferedChunk = Omit<HeldChunk, 'kind'>;
 
-/** One that lies in the engine's memory, at address `source`, for as long as it is offered: nobody keeps it without a copy. */
-export interface PlacedChunk extends Omit<BufferedChunk, 'bytes'> {
-  readonly memory: Uint8Array;
-  readonly source: number;
-  readonly length: number;
+/** Bytes that are lent are good only for as long as they are offered: nobody keeps them without a copy. */
+export type OfferedChunk = BufferedChunk & { readonly isLent?: boolean };
+
+/** One that lies in the batch: written anew for each. */
+export class PlacedChunk implements OfferedChunk {
+  readonly isLent = true;
+  direction = 0;
+  bytes: Uint8Array = new Uint8Array();
+  wireLength = 0;
+  timeLow = 0;
+  timeHigh = 0;
+  offset = 0;
+
+  set(
+    direction: number,
+    bytes: Uint8Array,
+    wireLength: number,
+    timeLow: number,
+    timeHigh: number,
+    offset: number,
+  ): this {
+    this.direction = direction;
+    this.bytes = bytes;
+    this.wireLength = wireLength;
+    this.timeLow = timeLow;
+    this.timeHigh = timeHigh;
+    this.offset = offset;
+    return this;
+  }
 }
 
 export interface Verdict {
@@ -31,7 +55,7 @@ export interface Verdict {
   readonly parser: number;
   /** The client's bytes travel in the other direction than believed. */
   readonly swapped: boolean;
-  /** What was kept so far, and the chunk just offered where that was no placed one. */
+  /** What was kept so far, and the chunk just offered, unless it was lent. */
   readonly chunks: readonly BufferedChunk[];
 }
 
@@ -79,12 +103,12 @@ export class Identifier {
   }
 
   /**
-   * Adds a chunk of an unidentified connection. `clientDirection` is the believed one; `ports` are both ports. A placed
-   * chunk is copied only when it has to wait for others: most connections that nobody knows show so in their first one.
+   * Adds a chunk of an unidentified connection. `clientDirection` is the believed one; `ports` are both ports. What
+   * is lent is copied only when it has to wait for more: connections that nobody knows mostly show so in their first chunk.
    */
   offer(
     connection: number,
-    chunk: BufferedChunk | PlacedChunk,
+    chunk: OfferedChunk,
     clientDirection: number,
     midStream: boolean,
     ports: readonly [number, number],
@@ -98,14 +122,14 @@ export class Identifier {
       attempts++;
       this.#ask(chunks, bytes, chunk, clientDirection, ports);
     }
-    bytes += lengthOf(chunk);
+    bytes += chunk.bytes.length;
     const isFull =
       bytes >= BUFFERED_BYTES_MAX ||
       chunks.length + 1 >= BUFFERED_CHUNKS_MAX ||
       this.#buffered - (before?.bytes ?? 0) + bytes >= BUFFERED_TOTAL_MAX;
     if (best.parser >= 0 && (!best.more || isFull)) {
       if (before !== undefined) this.forget(connection);
-      return { parser: best.parser, swapped: best.swapped, chunks: 'bytes' in chunk ? [...chunks, chunk] : chunks };
+      return { parser: best.parser, swapped: best.swapped, chunks: chunk.isLent ? chunks : [...chunks, chunk] };
     }
     const isOver = !best.more || isFull;
     if (isOver && (!midStream || ++attempts >= ATTEMPTS_MAX)) {
@@ -113,7 +137,7 @@ export class Identifier {
       return UNKNOWN;
     }
     const candidate = before ?? this.#begin(connection);
-    candidate.chunks = isOver ? NOTHING.chunks : [...chunks, held(chunk)];
+    candidate.chunks = isOver ? NOTHING.chunks : [...chunks, kept(chunk)];
     candidate.attempts = attempts;
     this.#hold(candidate, isOver ? 0 : bytes);
     return UNDECIDED;
@@ -153,7 +177,7 @@ export class Identifier {
   #ask(
     chunks: readonly BufferedChunk[],
     bytes: number,
-    fresh: BufferedChunk | PlacedChunk | undefined,
+    fresh: OfferedChunk | undefined,
     clientDirection: number,
     ports: readonly [number, number],
   ): void {
@@ -162,7 +186,7 @@ export class Identifier {
     best.score = 0;
     best.swapped = false;
     best.more = false;
-    const there = bytes + (fresh === undefined ? 0 : lengthOf(fresh));
+    const there = bytes + (fresh?.bytes.length ?? 0);
     for (const prober of this.#probers()) {
       if (!magicFits(prober, chunks, fresh)) continue;
       const isShort = there < prober.instance.manifest.minBytes;
@@ -188,13 +212,13 @@ export class Identifier {
   #askOne(
     prober: Prober,
     chunks: readonly BufferedChunk[],
-    fresh: BufferedChunk | PlacedChunk | undefined,
+    fresh: OfferedChunk | undefined,
     clientDirection: number,
   ): number {
     const { instance } = prober;
     let fits = true;
-    for (const chunk of chunks) fits &&= push(instance, chunk, clientDirection);
-    if (fits && fresh !== undefined) push(instance, fresh, clientDirection);
+    for (const chunk of chunks) fits &&= show(instance, chunk, clientDirection);
+    if (fits && fresh !== undefined) show(instance, fresh, clientDirection);
     const verdict = instance.identify();
     if (typeof verdict === 'number') return verdict;
     this.#failed(prober, verdict);
@@ -202,50 +226,33 @@ export class Identifier {
   }
 }
 
-function lengthOf(chunk: BufferedChunk | PlacedChunk): number {
-  return 'bytes' in chunk ? chunk.bytes.length : chunk.length;
-}
-
-function held(chunk: BufferedChunk | PlacedChunk): BufferedChunk {
-  if ('bytes' in chunk) return chunk;
-  const { memory, source, length, direction, wireLength, timeLow, timeHigh, offset } = chunk;
-  const bytes = memory.slice(source, source + length);
-  return { direction, bytes, wireLength, timeLow, timeHigh, offset };
+function kept(chunk: OfferedChunk): BufferedChunk {
+  if (!chunk.isLent) return chunk;
+  const { direction, bytes, wireLength, timeLow, timeHigh, offset } = chunk;
+  return { direction, bytes: bytes.slice(), wireLength, timeLow, timeHigh, offset };
 }
 
 /** False when it does not fit: then nothing behind it is shown either. */
-function push(instance: ParserInstance, chunk: BufferedChunk | PlacedChunk, clientDirection: number): boolean {
-  if (!instance.hasRoom(lengthOf(chunk))) return false;
-  const direction = chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER;
-  if ('bytes' in chunk) {
-    instance.pushHeld(0, { ...chunk, kind: abi.DATA, direction });
-    return true;
-  }
-  const { source, length, wireLength, timeLow, timeHigh, offset } = chunk;
-  instance.push(0, abi.DATA, direction, source, length, wireLength, timeLow, timeHigh, offset);
+function show(instance: ParserInstance, chunk: BufferedChunk, clientDirection: number): boolean {
+  if (!instance.hasRoom(chunk.bytes.length)) return false;
+  instance.show(chunk, chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER);
   return true;
 }
 
-function magicFits(
-  prober: Prober,
-  chunks: readonly BufferedChunk[],
-  fresh: BufferedChunk | PlacedChunk | undefined,
-): boolean {
+function magicFits(prober: Prober, chunks: readonly BufferedChunk[], fresh: BufferedChunk | undefined): boolean {
   if (prober.magic.length === 0) return true;
-  for (const { bytes } of chunks) if (beginsAlike(prober, bytes, 0, bytes.length)) return true;
-  if (fresh === undefined) return false;
-  if ('bytes' in fresh) return beginsAlike(prober, fresh.bytes, 0, fresh.bytes.length);
-  return beginsAlike(prober, fresh.memory, fresh.source, fresh.length);
+  for (const { bytes } of chunks) if (beginsAlike(prober, bytes)) return true;
+  return fresh !== undefined && beginsAlike(prober, fresh.bytes);
 }
 
 /** Whether the bytes begin with a magic; a chunk may be shorter than that. */
-function beginsAlike({ magic, firstBytes }: Prober, bytes: Uint8Array, at: number, length: number): boolean {
-  if (length === 0 || firstBytes[bytes[at]!] === 0) return false;
-  return magic.some((prefix) => agree(bytes, at, length, prefix));
+function beginsAlike({ magic, firstBytes }: Prober, bytes: Uint8Array): boolean {
+  if (bytes.length === 0 || firstBytes[bytes[0]!] === 0) return false;
+  return magic.some((prefix) => agree(bytes, prefix));
 }
 
-function agree(bytes: Uint8Array, at: number, length: number, prefix: Uint8Array): boolean {
-  const both = Math.min(length, prefix.length);
-  for (let i = 0; i < both; i++) if (bytes[at + i] !== prefix[i]) return false;
-  return both > 0;
+function agree(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  const length = Math.min(bytes.length, prefix.length);
+  for (let i = 0; i < length; i++) if (bytes[i] !== prefix[i]) return false;
+  return length > 0;
 }

@@ -19,7 +19,8 @@ import { CLOSING, type Connections, IDENTIFYING, PARSED, secondOf } from './conn
 import {
   type BufferedChunk,
   Identifier,
-  type PlacedChunk,
+  type OfferedChunk,
+  PlacedChunk,
   type Prober,
   UNDECIDED,
   UNKNOWN,
@@ -60,7 +61,7 @@ export class Router implements ChunkSink, OutputConsumer {
   /** Those that may claim a connection; undefined when that may have changed. */
   #probers: readonly Prober[] | undefined;
   /** The chunk of the batch that is being identified, and the ports of its connection: written anew for each. */
-  readonly #placed: { -readonly [Field in keyof PlacedChunk]: PlacedChunk[Field] };
+  readonly #placed = new PlacedChunk();
   readonly #ports: [number, number] = [0, 0];
   /** Connections whose parser gave up; modules that failed; connections that speak something else from here on. */
   #lost: number[] = [];
@@ -77,16 +78,6 @@ export class Router implements ChunkSink, OutputConsumer {
   ) {
     this.#connections = connections;
     this.#modules = modules;
-    this.#placed = {
-      memory: connections.engine.u8,
-      source: 0,
-      length: 0,
-      direction: 0,
-      wireLength: 0,
-      timeLow: 0,
-      timeHigh: 0,
-      offset: 0,
-    };
     this.#identifier = new Identifier(
       () => (this.#probers ??= modules.claimants(performance.now()).map(({ prober }) => prober)),
       ({ instance }, failure) => this.#count(this.#modules.at(instance.index), failure, 'identify'),
@@ -329,15 +320,9 @@ export class Router implements ChunkSink, OutputConsumer {
       this.#counters[C.bytes_skipped]! += length - needed;
     } else if (state !== IDENTIFYING || length === 0) this.#pass(connection, wireLength);
     else {
-      const placed = this.#placed;
-      placed.source = source;
-      placed.length = length;
-      placed.direction = direction;
-      placed.wireLength = wireLength;
-      placed.timeLow = timeLow;
-      placed.timeHigh = timeHigh;
-      placed.offset = offset;
-      if (this.#identify(connection, placed))
+      const bytes = c.engine.u8.subarray(source, source + length);
+      const chunk = this.#placed.set(direction, bytes, wireLength, timeLow, timeHigh, offset);
+      if (this.#identify(connection, chunk))
         this.#place(connection, direction, source, length, wireLength, timeLow, timeHigh, offset);
     }
   }
@@ -352,7 +337,7 @@ export class Router implements ChunkSink, OutputConsumer {
   }
 
   /** True when a module has the connection from here on; what was kept of it has gone there. */
-  #identify(connection: number, chunk: BufferedChunk | PlacedChunk): boolean {
+  #identify(connection: number, chunk: OfferedChunk): boolean {
     const c = this.#connections;
     const midStream = c.midStream[connection] === 1;
     const client = c.clientDirection[connection]!;

@@ -146,6 +146,13 @@ export class ParserInstance {
     this.#guest.memory.u8.set(bytes, data);
   }
 
+  /** Adds a chunk that identify() is to be asked about. */
+  show({ bytes, wireLength, timeLow, timeHigh, offset }: Omit<HeldChunk, 'kind'>, direction: number): void {
+    const { length } = bytes;
+    const data = this.#arena.describe(0, abi.DATA, direction, 0, length, wireLength, timeLow, timeHigh, offset);
+    this.#guest.memory.u8.set(bytes, data);
+  }
+
   /** Runs everything pushed. */
   flush(consumer: OutputConsumer): void {
     if (this.#flushing) throw new Error('flush called from within a flush');
