@@ -216,6 +216,7 @@ export class Identifier {
     clientDirection: number,
   ): number {
     const { instance } = prober;
+    // Behind one that does not fit nothing is shown.
     let fits = true;
     for (const chunk of chunks) fits &&= show(instance, chunk, clientDirection);
     if (fits && fresh !== undefined) show(instance, fresh, clientDirection);
@@ -232,11 +233,8 @@ function kept(chunk: OfferedChunk): BufferedChunk {
   return { direction, bytes: bytes.slice(), wireLength, timeLow, timeHigh, offset };
 }
 
-/** False when it does not fit: then nothing behind it is shown either. */
 function show(instance: ParserInstance, chunk: BufferedChunk, clientDirection: number): boolean {
-  if (!instance.hasRoom(chunk.bytes.length)) return false;
-  instance.show(chunk, chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER);
-  return true;
+  return instance.show(chunk, chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER);
 }
 
 function magicFits(prober: Prober, chunks: readonly BufferedChunk[], fresh: BufferedChunk | undefined): boolean {
