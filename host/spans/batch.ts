@@ -10,7 +10,7 @@ import { decodeAttributes } from './attributes.ts';
 import { addPeerAttributes, type Endpoint } from './endpoint.ts';
 import { nameSpan, type SpanProtocol, spanKind } from './protocols.ts';
 import { refinedMax } from './refine.ts';
-import type { Attributes, Span, SpanStatus, Spans } from './span.ts';
+import type { Attributes, FilledBatch, Span, SpanStatus, Spans } from './span.ts';
 
 /** Span flags. */
 export const SPAN_SERVER = 1;
@@ -114,7 +114,7 @@ export class SpanBatch {
 }
 
 /** A finished batch: immutable, owns its memory. */
-export class SealedBatch implements Spans {
+export class SealedBatch implements Spans, FilledBatch {
   readonly columns: SpanColumns;
   readonly length: number;
   readonly protocols: readonly SpanProtocol[];
@@ -125,8 +125,13 @@ export class SealedBatch implements Spans {
     this.protocols = protocols;
   }
 
-  get batches(): readonly SealedBatch[] {
-    return [this];
+  /** As a request of protobuf, by the same reckoning that bounds a batch. */
+  get bytes(): number {
+    return this.length * REQUEST_BYTES_PER_SPAN + this.columns.words.byteLength;
+  }
+
+  seal(): SealedBatch {
+    return this;
   }
 
   read(index: number): Span {

@@ -2,17 +2,13 @@
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { OtlpEncoder } from '../../host/export/encoder/encoder.ts';
 import { toReadableSpans } from '../../host/export/readable-span.ts';
 import { SealedBatch, SpanColumns } from '../../host/spans/batch.ts';
 import type { Endpoint } from '../../host/spans/endpoint.ts';
 import { ProtocolTable } from '../../host/spans/protocols.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
-import { NGINX, REDIS, textRecord } from './fixtures.ts';
+import { NGINX, offerOf, REDIS, SCOPE, textRecord } from './fixtures.ts';
 import { decodeProtobuf, type Received } from './otlp-decode.ts';
-
-const SCOPE = { name: 'spanwire', version: '1.2.3' };
-const encoder = new OtlpEncoder(SCOPE);
 
 const TYPES = ['string', 'int', 'double', 'boolean'] as const;
 
@@ -69,6 +65,7 @@ protocols.add(parseManifest(JSON.stringify(MANIFEST)), new Set(), new Map([['key
 const endpoints: Endpoint[] = [
   { resource: NGINX, localAddress: '10.0.0.1', localPort: 80, remoteAddress: '10.0.0.2', remotePort: 50_000 },
   { resource: REDIS, localAddress: '2001:db8::1', localPort: 6379, remoteAddress: 'fe80::1', remotePort: 1 },
+  { resource: REDIS, localAddress: '10.0.0.1', localPort: 80, remoteAddress: '1::', remotePort: 65_535 },
   { resource: NGINX, localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 },
 ];
 
@@ -176,7 +173,7 @@ test('equals the serializer, whatever the spans', { timeout: 60_000 }, () => {
     fc.property(fc.array(row, { minLength: 1, maxLength: 12 }), (rows) => {
       const batch = batchOf(rows);
       const theirs = ProtobufTraceSerializer.serializeRequest(toReadableSpans(batch, SCOPE))!;
-      expect(normal(decodeProtobuf(encoder.encode(batch)))).toEqual(normal(decodeProtobuf(theirs)));
+      expect(normal(decodeProtobuf(offerOf(batch).encoded.body))).toEqual(normal(decodeProtobuf(theirs)));
     }),
     { numRuns: 2000 },
   );

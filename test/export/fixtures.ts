@@ -1,8 +1,10 @@
 /** Spans, batches and a log for the export tests. */
+import { BatchEncoder } from '../../host/export/encoder/batch-encoder.ts';
+import { BatchOffer } from '../../host/export/offer.ts';
 import { C, type CounterId, type Counters, createCounters } from '../../host/self/counters.ts';
 import { SealedBatch, SPAN_ERROR, SPAN_HAS_PARENT, SPAN_SERVER, SpanColumns } from '../../host/spans/batch.ts';
 import { OPERATION_TYPE, type SpanProtocol } from '../../host/spans/protocols.ts';
-import type { Attributes, Resource, Span, Spans } from '../../host/spans/span.ts';
+import type { Attributes, Offer, Resource, Span } from '../../host/spans/span.ts';
 
 export const NGINX: Resource = { attributes: { 'service.name': 'nginx', 'process.pid': 4711, 'host.name': 'node-1' } };
 export const REDIS: Resource = { attributes: { 'service.name': 'redis-server', 'process.pid': 4712 } };
@@ -116,6 +118,14 @@ export function numbered(count: number, first = 0): SealedBatch {
   return batch(...Array.from({ length: count }, (_, index) => span(first + index)));
 }
 
+export const SCOPE = { name: 'spanwire', version: '1.2.3' };
+const encoder = new BatchEncoder(SCOPE);
+
+/** A batch as sinks are offered it. */
+export function offerOf(spans: SealedBatch): Offer {
+  return new BatchOffer(spans, encoder);
+}
+
 export class TestLog {
   readonly lines: string[] = [];
   info = (_fields: object, message: string): void => void this.lines.push(`info ${message}`);
@@ -137,8 +147,8 @@ export function imbalance(counters: Counters): number {
 }
 
 /** Counters as the assembler leaves them, and a way to hand a batch over as it does. */
-export function producer(target: { push(spans: Spans): void }, counters: Counters = createCounters()) {
-  const push = (spans: Spans): void => {
+export function producer(target: { push(spans: SealedBatch): void }, counters: Counters = createCounters()) {
+  const push = (spans: SealedBatch): void => {
     counters[C.spans_made]! += spans.length;
     target.push(spans);
   };

@@ -1,10 +1,9 @@
 /** A batch is one request: whatever its spans are, it must not be larger than receivers take. */
 import { expect, test } from 'vitest';
 import { loadParsers } from '../../fuzz/parsers.ts';
-import { OtlpEncoder } from '../../host/export/encoder/encoder.ts';
 import { SPAN_ERROR, SPAN_HAS_PARENT, SPAN_SERVER, SpanBatch } from '../../host/spans/batch.ts';
 import { ProtocolTable } from '../../host/spans/protocols.ts';
-import { NGINX, textRecord } from './fixtures.ts';
+import { NGINX, offerOf, textRecord } from './fixtures.ts';
 
 /** What gRPC servers take if nothing else is set. */
 const GRPC_DEFAULT = 4 * 1024 * 1024;
@@ -18,7 +17,6 @@ const ENDPOINT = {
 };
 
 const parsers = await loadParsers();
-const encoder = new OtlpEncoder({ name: 'spanwire', version: '0' });
 
 test.each([0, 16, 100, 500, 2048])('spans of texts of %i bytes, of any protocol', (length) => {
   for (const { manifest } of parsers) {
@@ -38,6 +36,6 @@ test.each([0, 16, 100, 500, 2048])('spans of texts of %i bytes, of any protocol'
       batch.wordsUsed += record.length;
     }
     expect(batch.length, manifest.name).toBeGreaterThan(30);
-    expect(encoder.encode(batch.seal(protocols.list)).length, manifest.name).toBeLessThan(GRPC_DEFAULT);
+    expect(offerOf(batch.seal(protocols.list)).encoded.bytes, manifest.name).toBeLessThan(GRPC_DEFAULT);
   }
 });
