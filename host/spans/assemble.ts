@@ -14,6 +14,7 @@ import {
   SPAN_SUSPECT,
   SpanBatch,
 } from './batch.ts';
+import { BatchSize } from './batch-size.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Messages } from './messages.ts';
 import type { ProtocolTable, SpanProtocol } from './protocols.ts';
@@ -25,6 +26,7 @@ const TWO_32 = 0x1_0000_0000;
 const SAMPLED = 1;
 
 export interface AssemblerOptions {
+  /** Of a batch at most: batch-size.ts. */
   readonly batchSpans: number;
   /** Takes each finished batch. */
   readonly emit: (batch: SealedBatch) => void;
@@ -32,6 +34,7 @@ export interface AssemblerOptions {
 
 export class Assembler {
   readonly #batch: SpanBatch;
+  readonly #size: BatchSize;
   readonly #refiner: Refiner;
   readonly #messages: Messages;
   readonly #protocols: ProtocolTable;
@@ -46,6 +49,8 @@ export class Assembler {
 
   constructor(messages: Messages, protocols: ProtocolTable, counters: Counters, options: AssemblerOptions) {
     this.#batch = new SpanBatch(options.batchSpans);
+    this.#size = new BatchSize(options.batchSpans, counters, performance.now());
+    this.#batch.limit = this.#size.limit;
     this.#refiner = new Refiner(this.#batch.columns.words);
     this.#messages = messages;
     this.#protocols = protocols;
@@ -109,7 +114,11 @@ export class Assembler {
 
   flush(): void {
     this.#oldestMs = Number.POSITIVE_INFINITY;
-    if (this.#batch.length > 0) this.#emit(this.#batch.seal(this.#protocols.list));
+    const { length } = this.#batch;
+    if (length === 0) return;
+    this.#emit(this.#batch.seal(this.#protocols.list));
+    this.#size.flushed(length, performance.now());
+    this.#batch.limit = this.#size.limit;
   }
 
   #addTimes(column: Uint32Array, i: number, low: number, high: number): void {

@@ -85,13 +85,14 @@ export class SpanColumns {
 
 /** The batch being filled. */
 export class SpanBatch {
-  readonly capacity: number;
+  /** Spans that it takes before it is full: at most as many as it was made for. */
+  limit: number;
   readonly columns: SpanColumns;
   length = 0;
   wordsUsed = 0;
 
   constructor(capacity: number) {
-    this.capacity = capacity;
+    this.limit = capacity;
     const words = Math.min(capacity * ATTRIBUTE_WORDS_PER_SPAN, REQUEST_BYTES_MAX >>> 2);
     this.columns = new SpanColumns(capacity, Math.max(words, PAIR_WORDS_MAX));
   }
@@ -100,7 +101,7 @@ export class SpanBatch {
     if (this.length === 0) return true;
     const used = this.wordsUsed + words;
     const bytes = (this.length + 1) * REQUEST_BYTES_PER_SPAN + used * 4;
-    return this.length < this.capacity && used <= this.columns.words.length && bytes <= REQUEST_BYTES_MAX;
+    return this.length < this.limit && used <= this.columns.words.length && bytes <= REQUEST_BYTES_MAX;
   }
 
   /** What is filled, as a batch of its own; this one is empty afterwards. */
