@@ -130,9 +130,9 @@ function addOutputOptions(command: Command): Command {
       new Option('--sampler <name>', 'which spans are kept (default parentbased_always_on)').choices([...SAMPLERS]),
     )
     .option('--sampler-arg <ratio>', 'share of traces that the traceidratio samplers keep, from 0 to 1 (default 1)')
-    .option('--batch <spans>', 'spans of a batch (default 2048)')
+    .option('--batch <spans>', 'spans of a batch at most, reached under load (default 8192)')
     .option('--batch-timeout <ms>', 'how long a batch may wait to fill (default 1000)')
-    .option('--queue <spans>', 'spans that may wait for export (default 16384)')
+    .option('--queue <spans>', 'spans that may wait for export (default 32768)')
     .option('--shutdown-timeout <ms>', 'how long to export what is left at the end (default 10000)')
     .optionsGroup('Logs (to stderr):')
     .addOption(new Option('--log-level <level>').choices([...LOG_LEVELS]))

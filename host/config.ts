@@ -90,9 +90,9 @@ const settings = z.object({
   payload: size.pipe(z.number().max(16 * KIB, 'is at most 16KiB')).default(4 * KIB),
   ring: ringSize.default(16 * KIB * KIB),
   shards: whole(1, 64).optional(),
-  batch: whole(1, 8192).default(2048),
+  batch: whole(1, 8192).default(8192),
   batchTimeout: whole(1, 60_000).default(1000),
-  queue: whole(1, 1_000_000).default(16_384),
+  queue: whole(1, 1_000_000).default(32_768),
   attributes: list.default([]),
   captureRequestHeaders: headers.default([]),
   captureResponseHeaders: headers.default([]),
@@ -190,6 +190,13 @@ function findVariable(names: readonly string[], environment: NodeJS.ProcessEnv):
 /** Which spans are kept. */
 export function samplerOf({ sampler, samplerArg }: Config): Sampler {
   return createSampler(sampler, samplerArg);
+}
+
+/** A queue holds several batches: it drops whole ones, and one larger than itself at once. */
+const QUEUED_BATCHES = 4;
+
+export function largestBatch({ batch, queue }: Config): number {
+  return Math.max(1, Math.min(batch, Math.floor(queue / QUEUED_BATCHES)));
 }
 
 /** What parser modules are told. */

@@ -24,11 +24,11 @@ import type { RecordSource } from './kernel/source.ts';
 import { C, type Counters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { Assembler } from './spans/assemble.ts';
-import type { SealedBatch } from './spans/batch.ts';
 import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
 import type { Sampler } from './spans/sampler.ts';
+import type { FilledBatch } from './spans/span.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
 import { NO_SETTINGS, type Settings } from './wasm/settings.ts';
@@ -50,7 +50,8 @@ export interface PipelineOptions {
   readonly batchMs: number;
   /** How long a hole in a stream may wait for bytes reported out of order; 0 when the source never reorders. */
   readonly reorderMs: number;
-  readonly emit: (batch: SealedBatch) => void;
+  /** Takes each finished batch, at once: it is filled anew afterwards. */
+  readonly emit: (batch: FilledBatch) => void;
   /** The kernel may stop copying a connection, or is to take it up again. */
   readonly verdict: (cookieLow: number, cookieHigh: number, ignored: boolean) => void;
   /** A module failed too often and gets no more connections. */

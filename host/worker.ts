@@ -3,7 +3,7 @@
  * tells it to stop; counters are shared memory.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Config, samplerOf, settingsOf } from './config.ts';
+import { type Config, largestBatch, samplerOf, settingsOf } from './config.ts';
 import { Processes } from './discovery/processes.ts';
 import { createConfiguredSinks } from './export/configured.ts';
 import { addon } from './kernel/addon.ts';
@@ -65,7 +65,7 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
     optIn: new Set(config.attributes),
     settings: settingsOf(config),
     sampler: samplerOf(config),
-    batchSpans: config.batch,
+    batchSpans: largestBatch(config),
     batchMs: config.batchTimeout,
     reorderMs: REORDER_MS,
     emit: (batch) => sinks.push(batch),

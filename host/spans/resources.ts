@@ -4,6 +4,7 @@
  * Rule: a number stands for the same resource as long as a connection has it, and after that until `recycle`: rows that
  * refer to it may be in a batch that still fills.
  */
+import { RESOURCES_MAX } from '../engine/layout/otlp.ts';
 import type { Resource } from './span.ts';
 
 interface Entry {
@@ -24,12 +25,7 @@ export class Resources {
 
   /** A connection begins. */
   acquire(resource: Resource): number {
-    let entry = this.#byResource.get(resource);
-    if (entry === undefined) {
-      entry = { resource, number: this.#free.pop() ?? this.#byNumber.length, connections: 0 };
-      this.#byResource.set(resource, entry);
-      this.#byNumber[entry.number] = entry;
-    }
+    const entry = this.#byResource.get(resource) ?? this.#enter(resource);
     entry.connections++;
     return entry.number;
   }
@@ -54,5 +50,15 @@ export class Resources {
       this.#free.push(entry.number);
     }
     this.#ended = [];
+  }
+
+  /** One more than there are numbers is nobody. */
+  #enter(resource: Resource): Entry {
+    const number = this.#free.pop() ?? this.#byNumber.length;
+    if (number >= RESOURCES_MAX) return this.#byNumber[0]!;
+    const entry = { resource, number, connections: 0 };
+    this.#byResource.set(resource, entry);
+    this.#byNumber[number] = entry;
+    return entry;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readConfig, samplerOf, settingsOf, UsageError } from '../../host/config.ts';
+import { largestBatch, readConfig, samplerOf, settingsOf, UsageError } from '../../host/config.ts';
 import { includesPort, parsePorts } from '../../host/discovery/ports.ts';
 
 const many = (count: number) => Array.from({ length: count }, (_, i) => `x-${i}`).join();
@@ -42,14 +42,23 @@ describe('ports', () => {
 });
 
 describe('configuration', () => {
+  test.each([
+    [{}, 8192],
+    [{ batch: '256' }, 256],
+    [{ queue: '2000' }, 500],
+    [{ queue: '1' }, 1],
+  ])('of %j a batch holds at most %i spans', (options, spans) => {
+    expect(largestBatch(readConfig(options, {}))).toBe(spans);
+  });
+
   test('defaults', () => {
     expect(readConfig({}, {})).toEqual({
       printer: 'disabled',
       payload: 4096,
       ring: 16 * 1024 * 1024,
-      batch: 2048,
+      batch: 8192,
       batchTimeout: 1000,
-      queue: 16_384,
+      queue: 32_768,
       modules: [],
       moduleInterval: 200,
       moduleTrust: 'enforce',

@@ -1,5 +1,6 @@
 /** Numbers of resources: rows of a batch that still fills may refer to one whose connections have ended. */
 import { expect, test } from 'vitest';
+import { RESOURCES_MAX } from '../../host/engine/layout/otlp.ts';
 import { Resources } from '../../host/spans/resources.ts';
 
 const [SHOP, CART, BANK] = ['shop', 'cart', 'bank'].map((name) => ({ attributes: { 'service.name': name } }));
@@ -11,6 +12,17 @@ test('connections of one process have one number, others another', () => {
   expect(resources.acquire(SHOP!)).toBe(shop);
   expect(new Set([0, shop, cart]).size).toBe(3);
   expect([shop, cart].map((number) => resources.at(number))).toEqual([SHOP, CART]);
+  expect(resources.at(0)).toEqual({ attributes: {} });
+});
+
+test('more resources than there are numbers: the last ones have none of their own', () => {
+  const resources = new Resources();
+  for (let i = 1; i < RESOURCES_MAX; i++) resources.acquire({ attributes: { i } });
+  const one = { attributes: { i: 0 } };
+  expect([resources.acquire(one), resources.acquire(one)]).toEqual([0, 0]);
+  resources.release(0);
+  resources.release(0);
+  resources.recycle();
   expect(resources.at(0)).toEqual({ attributes: {} });
 });
 
