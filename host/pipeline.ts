@@ -17,6 +17,8 @@ import { type LoadReport, Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
 import type { RecordSource } from './kernel/source.ts';
+import { SpanMetrics, type SpanMetricsOptions } from './metrics/span-metrics.ts';
+import type { Taken } from './metrics/table.ts';
 import { C, type Counters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { Assembler } from './spans/assemble.ts';
@@ -45,6 +47,8 @@ export interface PipelineOptions {
   readonly emit: (batch: SealedBatch) => void;
   /** The kernel may stop copying a connection, or is to take it up again. */
   readonly verdict: (cookieLow: number, cookieHigh: number, ignored: boolean) => void;
+  /** RED metrics of all spans, where they are wanted. */
+  readonly metrics?: SpanMetricsOptions | undefined;
   /** A module failed too often and gets no more connections. */
   readonly retired: (parser: ParserModule, reason: string) => void;
 }
@@ -66,6 +70,7 @@ export class Pipeline {
   readonly #router: Router;
   readonly #pairing: Pairing;
   readonly #assembler: Assembler;
+  readonly #metrics: SpanMetrics | undefined;
   readonly #batch = new ArrayBuffer(BATCH_BYTES);
   readonly #u32 = new Uint32Array(this.#batch);
   readonly #u16 = new Uint16Array(this.#batch);
@@ -89,7 +94,12 @@ export class Pipeline {
     this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS);
     for (const module of modules) this.#modules.load(module);
     const messages = new Messages({ messages: WAITING_MESSAGES_MAX, attributeBytes: WAITING_ATTRIBUTE_BYTES_MAX });
-    this.#assembler = new Assembler(messages, protocols, counters, options);
+    const metrics = options.metrics === undefined ? undefined : new SpanMetrics(protocols.list, options.metrics);
+    this.#metrics = metrics;
+    this.#assembler = new Assembler(messages, protocols, counters, {
+      ...options,
+      measure: metrics && ((columns, row) => metrics.measure(columns, row)),
+    });
     const connections = this.connections;
     this.#pairing = new Pairing(messages, counters, (connection, request, response) => {
       this.#assembler.add(
@@ -175,6 +185,18 @@ export class Pipeline {
     }
     this.#free(this.#router.flush());
     this.#assembler.flush();
+  }
+
+  /** What spans were measured since the last time; undefined where metrics are not wanted. */
+  takeMetrics(nowMs: number): Taken | undefined {
+    const taken = this.#metrics?.take(nowMs);
+    this.#counters[C.metrics_overflowed]! += taken?.overflowed ?? 0;
+    this.#counters[C.metrics_unmeasured]! += taken?.unmeasured ?? 0;
+    return taken;
+  }
+
+  processEnded(tgid: number): void {
+    this.#metrics?.ended(tgid);
   }
 
   /** Bytes of memory that grow with traffic. */

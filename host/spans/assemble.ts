@@ -13,6 +13,7 @@ import {
   SPAN_SERVER,
   SPAN_SUSPECT,
   SpanBatch,
+  type SpanColumns,
 } from './batch.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Messages } from './messages.ts';
@@ -28,6 +29,8 @@ export interface AssemblerOptions {
   readonly batchSpans: number;
   /** Takes each finished batch. */
   readonly emit: (batch: SealedBatch) => void;
+  /** Sees each row when it is filled. */
+  readonly measure?: ((columns: SpanColumns, row: number) => void) | undefined;
 }
 
 export class Assembler {
@@ -37,6 +40,7 @@ export class Assembler {
   readonly #protocols: ProtocolTable;
   readonly #counters: Counters;
   readonly #emit: (batch: SealedBatch) => void;
+  readonly #measure: AssemblerOptions['measure'];
   readonly #ids = new IdSource();
   readonly #parent = emptyTraceParent();
   #offsetLow = 0;
@@ -51,6 +55,7 @@ export class Assembler {
     this.#protocols = protocols;
     this.#counters = counters;
     this.#emit = options.emit;
+    this.#measure = options.measure;
   }
 
   /** CLOCK_REALTIME minus the clock of the records, in two u32 halves. */
@@ -98,6 +103,7 @@ export class Assembler {
     if ((seen & MESSAGE_SUSPECT) !== 0) flags |= SPAN_SUSPECT;
     if (response < 0) flags |= SPAN_ONE_WAY;
     c.flags[i] = flags | parent;
+    this.#measure?.(c, i);
     this.#counters[C.spans_made]! += 1;
     this.#oldestMs = Math.min(this.#oldestMs, performance.now());
   }

@@ -3,3 +3,4 @@
  * happens now and then) and works on the same columns. Trusted, not metered.
  */
 export { CONNECTIONS_END } from '../layout/connections';
+export { clearSeries, dropSeries, measure, settleSeries } from './metrics';
