@@ -177,8 +177,11 @@ export class SeriesTable {
     const attributes: Attributes = { ...(isServer ? shape.serverConstants : shape.clientConstants) };
     this.#addPeer(attributes, at, bits);
     const fields = { attributes: shape.fields, tracestateId: 0 };
-    const count = this.#view.getUint8(at + l.KEY_COUNT);
-    decodeAttributes(attributes, fields, this.#engine.u32, (at + l.KEY_ATTRIBUTES) >>> 2, count);
+    let word = (at + l.KEY_ATTRIBUTES) >>> 2;
+    for (let left = this.#view.getUint8(at + l.KEY_COUNT); left > 0; left--) {
+      decodeAttributes(attributes, fields, this.#engine.u32, word, 1);
+      word += ((4 + (this.#engine.u32[word]! >>> 16) + 7) >>> 3) << 1;
+    }
     const status = this.#view.getUint32(at + l.KEY_STATUS, true);
     if (statusName !== undefined && status !== 0) attributes[statusName] ??= status;
     if ((bits & l.KEY_IS_ERROR) !== 0) {

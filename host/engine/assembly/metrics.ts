@@ -19,7 +19,6 @@ import {
   KEY_IS_SERVER,
   KEY_PORT,
   KEY_RESOURCE,
-  KEY_SHAPE,
   KEY_STATUS,
   METRICS_FREE,
   METRICS_LIMIT,
@@ -83,7 +82,7 @@ const NONE: i32 = -1;
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /** The key of the row at work: each attribute as long as it may be, and a little more for words that are read whole. */
-const key: i32 = <i32>memory.data(KEY_ATTRIBUTES + (SLOTS_MAX + 1) * (4 + VALUE_BYTES_MAX + 9), 16);
+const key: i32 = <i32>memory.data(KEY_ATTRIBUTES + (SLOTS_MAX + 1) * (4 + VALUE_BYTES_MAX + 9) + 16, 16);
 /** By slot: address of the attribute in the row. */
 const found: i32 = <i32>memory.data((SLOTS_MAX + 1) * 4, 4);
 
@@ -133,29 +132,35 @@ function keyOf(series: i32): i32 {
 
 // ── the key ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Writes the key of the row to `key`; returns its length, a multiple of 8. */
+/**
+ * Writes the key of the row to `key`; returns its length, a multiple of 16. All of it is written in whole words of 8 bytes,
+ * as it is read right after: a read that spans two writes waits for both to reach the cache.
+ */
 function putKey(row: i32, shape: i32): i32 {
   const flags = <u32>load<u16>(ROW_FLAGS + (row << 1));
   const isServer = (flags & SERVER) != 0;
   const seen = findAttributes(row, shape);
   let slots = isServer ? load<u32>(shape, SHAPE_SERVER_SLOTS) : load<u32>(shape, SHAPE_CLIENT_SLOTS);
-  let bits: u32 = isServer ? KEY_IS_SERVER : 0;
+  let bits: u32 = isServer ? KEY_IS_SERVER : putAddress(row, shape, seen);
   let status = load<u32>(ROW_STATUS + (row << 2));
   if ((flags & ERROR) != 0 && (seen & load<u32>(shape, SHAPE_ERROR_TYPE)) == 0) {
     bits |= KEY_IS_ERROR;
     slots |= load<u32>(shape, SHAPE_STATUS);
   } else if (load<u32>(shape, SHAPE_STATUS_LISTED) == 0) status = 0;
-  store<u32>(key, load<u32>(ROW_RESOURCE + (row << 2)), KEY_RESOURCE);
-  store<u32>(key, status, KEY_STATUS);
-  store<u32>(key, 0, KEY_PORT);
-  v128.store(key, i64x2.splat(0), KEY_ADDRESS);
-  if (!isServer) bits |= putPeer(row, shape, seen);
-  store<u32>(key, load<u32>(shape, SHAPE_NUMBER) | (bits << 16), KEY_SHAPE);
   slots &= seen;
-  store<u8>(key, <u8>popcnt(slots), KEY_COUNT);
+  let peer = popcnt(slots) << (8 * (KEY_COUNT - KEY_PORT));
+  if (bits & KEY_HAS_ADDRESS) peer |= (<u32>load<u8>(ROW_FAMILY + row)) << (8 * (KEY_FAMILY - KEY_PORT));
+  if (bits & KEY_HAS_PORT) peer |= <u32>load<u16>(ROW_REMOTE_PORT + (row << 1));
+  const resource = load<u32>(ROW_RESOURCE + (row << 2));
+  store<u64>(key, <u64>resource | ((<u64>(load<u32>(shape, SHAPE_NUMBER) | (bits << 16))) << 32), KEY_RESOURCE);
+  store<u64>(key, <u64>status | ((<u64>peer) << 32), KEY_STATUS);
+  if (!(bits & KEY_HAS_ADDRESS)) {
+    store<u64>(key, 0, KEY_ADDRESS);
+    store<u64>(key, 0, KEY_ADDRESS + 8);
+  }
   const end = putAttributes(slots);
-  store<u32>(end, 0);
-  return (end - key + 7) & ~7;
+  store<u64>(end, 0);
+  return (end - key + 15) & ~15;
 }
 
 /** Where the row has attributes of the metric goes to `found`; returns their slots as bits. */
@@ -178,23 +183,17 @@ function findAttributes(row: i32, shape: i32): u32 {
   return seen & ~1;
 }
 
-/** Of a client: the server's address and port, as far as no attribute tells them. */
-function putPeer(row: i32, shape: i32, seen: u32): u32 {
+/** Of a client: the server's address and port, as far as no attribute tells them. Returns the bits of what there is. */
+function putAddress(row: i32, shape: i32, seen: u32): u32 {
   const family = <u32>load<u8>(ROW_FAMILY + row);
   if (family != IPV4 && family != IPV6) return 0;
-  let bits: u32 = 0;
-  if ((seen & load<u32>(shape, SHAPE_SERVER_ADDRESS)) == 0) {
-    bits |= KEY_HAS_ADDRESS;
-    store<u8>(key, <u8>family, KEY_FAMILY);
-    const remote = ROW_ADDRESSES + (row << 5) + 16;
-    if (family == IPV4) store<u32>(key, load<u32>(remote), KEY_ADDRESS);
-    else v128.store(key, v128.load(remote), KEY_ADDRESS);
-  }
-  if ((seen & load<u32>(shape, SHAPE_SERVER_PORT)) == 0) {
-    bits |= KEY_HAS_PORT;
-    store<u16>(key, load<u16>(ROW_REMOTE_PORT + (row << 1)), KEY_PORT);
-  }
-  return bits;
+  const bits: u32 = (seen & load<u32>(shape, SHAPE_SERVER_PORT)) == 0 ? KEY_HAS_PORT : 0;
+  if ((seen & load<u32>(shape, SHAPE_SERVER_ADDRESS)) != 0) return bits;
+  const remote = ROW_ADDRESSES + (row << 5) + 16;
+  const isLong = family == IPV6;
+  store<u64>(key, isLong ? load<u64>(remote) : <u64>load<u32>(remote), KEY_ADDRESS);
+  store<u64>(key, isLong ? load<u64>(remote, 8) : 0, KEY_ADDRESS + 8);
+  return bits | KEY_HAS_ADDRESS;
 }
 
 /** Copies the attributes of these slots behind the key's head; returns where they end. */
@@ -202,16 +201,19 @@ function putAttributes(slots: u32): i32 {
   let to = key + KEY_ATTRIBUTES;
   for (; slots != 0; slots &= slots - 1) {
     const slot = ctz(slots);
-    const from = load<i32>(found + <i32>(slot << 2));
-    const length = valueLength(from);
-    store<u32>(to, slot | ((<u32>length) << 16));
-    to += 4;
-    const padded = (length + 3) & ~3;
-    for (let i = 0; i < padded; i += 4) store<u32>(to + i, load<u32>(from + 4 + i));
-    to += padded;
+    let from = load<i32>(found + <i32>(slot << 2));
+    let left = 4 + valueLength(from);
+    let word = (load<u64>(from) & ~(<u64>0xffff_ffff)) | (slot | ((<u32>(left - 4)) << 16));
     // What stands behind a value is its parser's: not to be compared.
-    const rest = (length & 3) << 3;
-    if (rest != 0) store<u32>(to - 4, load<u32>(to - 4) & ((1 << rest) - 1));
+    while (left > 8) {
+      store<u64>(to, word);
+      from += 8;
+      to += 8;
+      left -= 8;
+      word = load<u64>(from);
+    }
+    store<u64>(to, word & (<u64>-1 >>> ((8 - left) << 3)));
+    to += 8;
   }
   return to;
 }
@@ -247,13 +249,19 @@ function entryAt(place: u32): i32 {
   return load<i32>(SERIES_TABLE + <i32>(place << 2)) - 1;
 }
 
+/** Two words at a time, which do not wait for each other. */
 function hashOf(length: i32): u64 {
-  let hash = load<u64>(METRICS_SEED) ^ <u64>length;
-  for (let i = 0; i < length; i += 8) {
-    hash = (hash ^ load<u64>(key + i)) * MIX;
-    hash ^= hash >>> 32;
+  const seed = load<u64>(METRICS_SEED);
+  let a = seed ^ <u64>length;
+  let b = seed * MIX;
+  for (let i = 0; i < length; i += 16) {
+    a = (a ^ load<u64>(key + i)) * MIX;
+    b = (b ^ load<u64>(key + i, 8)) * MIX;
+    a ^= a >>> 32;
+    b ^= b >>> 29;
   }
-  return hash;
+  a = (a ^ (b * MIX)) * MIX;
+  return a ^ (a >>> 32);
 }
 
 function isKeyOf(series: i32, length: i32): bool {
@@ -268,9 +276,11 @@ function isKeyOf(series: i32, length: i32): bool {
 /** The one for what is too much: of the same resource, kind and side. */
 function overflowOf(shape: i32): i32 {
   const bits = (<u32>load<u16>(key, KEY_BITS) & KEY_IS_SERVER) | KEY_IS_OVERFLOW;
-  store<u32>(key, load<u32>(shape, SHAPE_KIND) | (bits << 16), KEY_SHAPE);
+  const kind = load<u32>(shape, SHAPE_KIND) | (bits << 16);
+  store<u64>(key, <u64>load<u32>(key, KEY_RESOURCE) | ((<u64>kind) << 32), KEY_RESOURCE);
   store<u64>(key, 0, KEY_STATUS);
-  v128.store(key, i64x2.splat(0), KEY_ADDRESS);
+  store<u64>(key, 0, KEY_ADDRESS);
+  store<u64>(key, 0, KEY_ADDRESS + 8);
   const series = seriesOf(KEY_ATTRIBUTES, false);
   if (series != NONE) addTo(METRICS_OVERFLOWED, 1);
   return series;

@@ -53,7 +53,7 @@ export const KEY_BITS = 6; // u16
 export const KEY_STATUS = 8; // u32
 export const KEY_PORT = 12; // u16
 export const KEY_FAMILY = 14; // u8
-/** Attributes behind the address: u16 slot, u16 length, value, padded with zeros to 4 bytes. */
+/** Attributes behind the address: u16 slot, u16 length, value, padded with zeros to 8 bytes. */
 export const KEY_COUNT = 15; // u8
 /** 16 bytes; zeros where KEY_BITS says that there is none. */
 export const KEY_ADDRESS = 16;

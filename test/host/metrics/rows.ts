@@ -1,12 +1,12 @@
 /** Rows in the engine's span columns, as the assembler leaves them, and a table that measures them. */
-import { Engine } from '../../host/engine/engine.ts';
-import * as l from '../../host/engine/layout/spans.ts';
-import { type Measured, type SeriesOptions, SeriesTable } from '../../host/metrics/table.ts';
-import { SPAN_ERROR, SPAN_SERVER } from '../../host/spans/batch.ts';
-import { ProtocolTable } from '../../host/spans/protocols.ts';
-import type { Resource } from '../../host/spans/span.ts';
-import type { Manifest } from '../../host/wasm/manifest.ts';
-import { textRecord } from '../export/fixtures.ts';
+import { Engine } from '../../../host/engine/engine.ts';
+import * as l from '../../../host/engine/layout/spans.ts';
+import { type Measured, type SeriesOptions, SeriesTable } from '../../../host/metrics/table.ts';
+import { SPAN_ERROR, SPAN_SERVER } from '../../../host/spans/batch.ts';
+import { ProtocolTable } from '../../../host/spans/protocols.ts';
+import type { Resource } from '../../../host/spans/span.ts';
+import type { Manifest } from '../../../host/wasm/manifest.ts';
+import { textRecord } from '../../export/fixtures.ts';
 
 export type Value = string | Uint8Array | number;
 
@@ -33,7 +33,11 @@ export function putRow(engine: Engine, at: number, row: Row): void {
   const view = new DataView(engine.u8.buffer);
   const { attributes = [], ofResponse = 0, remote = [] } = row;
   view.setUint16(l.ROW_PROTOCOL + at * 2, row.protocol ?? 0, true);
-  view.setUint16(l.ROW_FLAGS + at * 2, ((row.isServer ?? true) ? SPAN_SERVER : 0) | (row.isError ? SPAN_ERROR : 0), true);
+  view.setUint16(
+    l.ROW_FLAGS + at * 2,
+    ((row.isServer ?? true) ? SPAN_SERVER : 0) | (row.isError ? SPAN_ERROR : 0),
+    true,
+  );
   view.setUint32(l.ROW_STATUS + at * 4, row.status ?? 0, true);
   view.setUint32(l.ROW_RESOURCE + at * 4, row.resource ?? 1, true);
   view.setBigUint64(l.ROW_START + at * 8, START, true);
@@ -45,7 +49,10 @@ export function putRow(engine: Engine, at: number, row: Row): void {
   view.setUint16(l.ROW_REMOTE_PORT + at * 2, row.remotePort ?? 0, true);
   const first = at * WORDS_PER_ROW;
   view.setUint32(l.ROW_ATTRIBUTES_AT + at * 4, first, true);
-  engine.u32.set(attributes.flatMap(([id, value]) => record(id, value, row.padding ?? 0)), (l.ROW_WORDS >>> 2) + first);
+  engine.u32.set(
+    attributes.flatMap(([id, value]) => record(id, value, row.padding ?? 0)),
+    (l.ROW_WORDS >>> 2) + first,
+  );
 }
 
 const WORDS_PER_ROW = 4096;
@@ -83,7 +90,7 @@ export function bench(manifests: readonly Manifest[], options: Partial<SeriesOpt
   });
   const protocols = new ProtocolTable();
   for (const manifest of manifests) protocols.add(manifest, new Set());
-  protocols.list.forEach((protocol, index) => table.add(index, protocol));
+  for (const [index, protocol] of protocols.list.entries()) table.add(index, protocol);
   const again = (at: number) => engine.exports.measure!(at);
   const measure = (row: Row) => {
     putRow(engine, 0, row);
