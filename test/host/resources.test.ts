@@ -15,6 +15,24 @@ test('connections of one process have one number, others another', () => {
   expect(resources.at(0)).toEqual({ attributes: {} });
 });
 
+test('a number that somebody else has stays, until it is free', () => {
+  const resources = new Resources();
+  let isMeasured = true;
+  const shop = resources.acquire(SHOP!);
+  resources.keepWhile((number) => isMeasured && number === shop);
+  for (let i = 0; i < 3; i++) {
+    resources.release(shop);
+    resources.recycle();
+    expect(resources.at(shop)).toBe(SHOP);
+    expect(resources.acquire(CART!)).not.toBe(shop);
+    expect(resources.acquire(SHOP!)).toBe(shop);
+  }
+  resources.release(shop);
+  isMeasured = false;
+  resources.recycle();
+  expect(resources.acquire(BANK!)).toBe(shop);
+});
+
 test('more resources than there are numbers: the last ones have none of their own', () => {
   const resources = new Resources();
   for (let i = 1; i < RESOURCES_MAX; i++) resources.acquire({ attributes: { i } });
