@@ -30,8 +30,16 @@ export function postgresTraffic(): ParserTraffic {
 
 /** A row read and a row written, and each has a value that can be long. */
 export function sizedPostgres(value: string): Step[] {
-  const read = prepared(`${SELECT} WHERE id = $1`, ['4711'], [described(), row(ORDER.with(-1, value)), complete('SELECT 1')]);
-  const written = prepared('UPDATE orders SET state = $1 WHERE id = $2', [value, '4711'], [NO_DATA, complete('UPDATE 1')]);
+  const read = prepared(
+    `${SELECT} WHERE id = $1`,
+    ['4711'],
+    [described(), row(ORDER.with(-1, value)), complete('SELECT 1')],
+  );
+  const written = prepared(
+    'UPDATE orders SET state = $1 WHERE id = $2',
+    [value, '4711'],
+    [NO_DATA, complete('UPDATE 1')],
+  );
   return [...read, ...written];
 }
 

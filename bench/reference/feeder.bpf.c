@@ -58,7 +58,7 @@ static long feed_one(__u32 index, struct feed *feed)
 SEC("syscall")
 int feed_ring(__u32 *bytes)
 {
-	struct feed feed = { .end = *bytes };
+	struct feed feed = {.end = *bytes};
 
 	bpf_loop(RECORDS_MAX, feed_one, &feed, 0);
 	return feed.at == feed.end ? (int)feed.refused : -1;

@@ -124,9 +124,7 @@ size_t KernelRing::pending() const
 	return static_cast<size_t>(__atomic_load_n(position_of(*producer_), __ATOMIC_ACQUIRE) - consumed);
 }
 
-MemoryRing::MemoryRing(uint32_t ring_bytes) : bytes_(prepared_bytes(ring_bytes)), copy_(COPY_BYTES)
-{
-}
+MemoryRing::MemoryRing(uint32_t ring_bytes) : bytes_(prepared_bytes(ring_bytes)), copy_(COPY_BYTES) {}
 
 void MemoryRing::feed(uint32_t bytes)
 {

@@ -43,8 +43,11 @@ Conversation conversation_of(const Napi::Object &given)
 	auto calls = given.Get("calls").As<Napi::Uint32Array>();
 	auto stream_ids = given.Get("streamIds").As<Napi::Uint32Array>();
 	auto pairs = given.Get("pairs").As<Napi::Uint32Array>();
-	Conversation made = {static_cast<uint16_t>(number_of(given, "port")), number_of(given, "firstRepeated"),
-	                     number_of(given, "stride"), given.Get("closes").As<Napi::Boolean>(), {}};
+	Conversation made = {static_cast<uint16_t>(number_of(given, "port")),
+	                     number_of(given, "firstRepeated"),
+	                     number_of(given, "stride"),
+	                     given.Get("closes").As<Napi::Boolean>(),
+	                     {}};
 	for (size_t turn = 0; turn < pairs.ElementLength(); turn++)
 		made.turns.push_back({{}, pairs[turn]});
 	std::vector<Call> all;

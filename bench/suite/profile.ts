@@ -32,7 +32,10 @@ const STAGES: readonly (readonly [stage: string, where: RegExp])[] = [
   ['parse', /^parser module|host\/wasm\/(instance|guest|fuel|arena|memory|slots)/],
   ['check and consume', /host\/wasm\/|assembly\/(consume|check|output)/],
   ['route', /host\/conn\//],
-  ['pair', /spans\/(pairing|fifo|keyed|messages|definitions|scopes|slab|lists|key-table)|assembly\/(pairing|fifo|keyed|key-table|messages|definitions|scopes|slab|lists)/],
+  [
+    'pair',
+    /spans\/(pairing|fifo|keyed|messages|definitions|scopes|slab|lists|key-table)|assembly\/(pairing|fifo|keyed|key-table|messages|definitions|scopes|slab|lists)/,
+  ],
   ['metrics', /metrics/],
   ['enrich', /host\/spans\/|assembly\/(assemble|refine|ids|trace|endpoint)/],
   ['engine, not told apart', /^engine/],

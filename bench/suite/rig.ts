@@ -34,8 +34,8 @@ export function feed(kind: RingKind, options: Omit<FeederOptions, 'object'>): Fe
 
 /** Which ring there can be here; where BPF is refused, why and what to do. */
 export function ringKind(): { readonly kind: RingKind; readonly refusal?: string } {
+  const { Feeder } = loadReference();
   try {
-    const { Feeder } = loadReference();
     const call = { port: 1, bytes: Uint8Array.of(1), calls: Uint32Array.of(0, 0, 1, 0), streamIds: new Uint32Array() };
     const conversation = { ...call, stride: 0, pairs: Uint32Array.of(0), firstRepeated: 0, closes: false };
     const options = { ringBytes: 1 << 16, payloadBytes: 1, connections: 1, lastRound: 1 };

@@ -12,12 +12,11 @@ import { benchReject } from './parts/reject.ts';
 import { benchStages } from './parts/stages.ts';
 import { benchStartup } from './parts/startup.ts';
 import { benchWorkers } from './parts/workers.ts';
+import { PART_NAMES, type PartName } from './parts.ts';
 import { FORMAT, machine, type Result } from './result.ts';
 import { ringKind } from './rig.ts';
 
-type Part = (context: Context) => Promise<void>;
-
-const PARTS: Readonly<Record<string, Part>> = {
+const PARTS: Readonly<Record<PartName, (context: Context) => Promise<void>>> = {
   protocols: benchProtocols,
   stages: benchStages,
   reject: benchReject,
@@ -28,9 +27,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   live: benchLiveServers,
   matrix: benchMatrix,
 };
-export const PART_NAMES: readonly string[] = Object.keys(PARTS);
 /** What the headline is made of. */
-const QUICK_PARTS: readonly string[] = ['protocols', 'reject', 'otel', 'memory'];
+const QUICK_PARTS: readonly PartName[] = ['protocols', 'reject', 'otel', 'memory'];
 
 const FULL: Effort = { rounds: 15, roundMs: 50, warmUpMs: 1500 };
 const QUICK: Effort = { rounds: 7, roundMs: 50, warmUpMs: 800 };
@@ -47,7 +45,8 @@ export async function benchSuite(options: SuiteOptions): Promise<void> {
   const before = options.compare === undefined ? undefined : readResult(options.compare);
   const result = await measureAll(options);
   const compared = before === undefined ? undefined : compareFigures(before.figures, result.figures);
-  if (options.json) process.stdout.write(`${JSON.stringify(compared === undefined ? result : { ...result, compared })}\n`);
+  if (options.json)
+    process.stdout.write(`${JSON.stringify(compared === undefined ? result : { ...result, compared })}\n`);
   else if (compared !== undefined) process.stdout.write(renderChanges(compared));
   if (!options.json && result.notes.length > 0) process.stdout.write(`NOTES\n${result.notes.join('\n')}\n`);
 }
@@ -72,7 +71,7 @@ async function measureAll({ rounds, only, quick = false, json = false }: SuiteOp
   }
   for (const name of chosen(quick, only)) {
     progress(`part ${name}`);
-    await PARTS[name]!(context);
+    await run(name, context);
   }
   const { figures, headline, notes } = context;
   const seconds = (performance.now() - start) / 1000;
@@ -80,8 +79,19 @@ async function measureAll({ rounds, only, quick = false, json = false }: SuiteOp
   return { ...about, headline, figures, notes, seconds };
 }
 
-function chosen(quick: boolean, only: string | undefined): readonly string[] {
+/** A part that fails takes no other along; the run has failed all the same. */
+async function run(name: PartName, context: Context): Promise<void> {
+  try {
+    await PARTS[name](context);
+  } catch (error) {
+    context.note(`${name} FAILED: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}
+
+function chosen(quick: boolean, only: string | undefined): readonly PartName[] {
   if (only === undefined) return quick ? QUICK_PARTS : PART_NAMES;
-  if (only in PARTS) return [only];
+  const part = PART_NAMES.find((name) => name === only);
+  if (part !== undefined) return [part];
   throw new Error(`there is no part "${only}": ${PART_NAMES.join(', ')}`);
 }

@@ -21,7 +21,10 @@ export function sizedRedis(bytes: number): Step[] {
     const commands = keys.map((key, index) => (isSet(index) ? ['SET', key, value] : ['GET', key]));
     const replies = keys.map((_, index) => (isSet(index) ? '+OK\r\n' : bulk(value)));
     return [
-      step(FROM_CLIENT, Buffer.from(commands.map((words) => `*${words.length}\r\n${words.map(bulk).join('')}`).join(''))),
+      step(
+        FROM_CLIENT,
+        Buffer.from(commands.map((words) => `*${words.length}\r\n${words.map(bulk).join('')}`).join('')),
+      ),
       step(FROM_SERVER, Buffer.from(replies.join(''))),
     ];
   });

@@ -29,7 +29,10 @@ async function benchProtocol(context: Context, protocol: Protocol, sampled: numb
   }
   const head = ['ns/pair (× floor)', ...SIZES.map((bytes) => `${bytes} B`)];
   const share = `${sampled * 100} % of the spans reported`;
-  context.table(`${protocol}: ring to OTLP, ${share}; *: not every exchange became a pair`, renderTable([head, ...rows]));
+  context.table(
+    `${protocol}: ring to OTLP, ${share}; *: not every exchange became a pair`,
+    renderTable([head, ...rows]),
+  );
 }
 
 async function cell(context: Context, protocol: Protocol, connections: number, bytes: number, sampled: number) {

@@ -19,7 +19,9 @@ const FEW = 1000;
 const FEEDER_BYTES = 24;
 const MIB = 1024 * 1024;
 
-const KINDS: Readonly<Record<string, { readonly says: string; readonly pairs: number; readonly steps: readonly Step[] }>> = {
+const KINDS: Readonly<
+  Record<string, { readonly says: string; readonly pairs: number; readonly steps: readonly Step[] }>
+> = {
   idle: { says: 'silent after a first byte', pairs: 0, steps: [step(FROM_CLIENT, Buffer.from('G'))] },
   exchanged: { says: 'one HTTP exchange, then silent', pairs: 1, steps: openTraffic('http1').lap.slice(0, 2) },
   asked: { says: 'a request waits for its answer', pairs: 0, steps: openTraffic('http1').lap.slice(0, 1) },

@@ -19,7 +19,14 @@ export async function benchProtocols(context: Context): Promise<void> {
     headline.nsPerPair![protocol] = ns.median;
     headline.floorRatio![protocol] = ratio.median;
     const bytes = rounds[0]!.bytes / rounds[0]!.records;
-    rows.push([protocol, short(bytes), short(floorNs.median), withQuarters(ns), withQuarters(ratio), short(rate.median)]);
+    rows.push([
+      protocol,
+      short(bytes),
+      short(floorNs.median),
+      withQuarters(ns),
+      withQuarters(ratio),
+      short(rate.median),
+    ]);
   }
   Object.assign(context.headline, headline);
   const head = ['', 'B/record', 'floor, ns', 'ns/pair', '× floor', 'pairs/s'];

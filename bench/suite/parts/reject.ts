@@ -39,7 +39,13 @@ async function reject(context: Context, kind: 'known' | 'new', closes: boolean):
   context.headline[closes ? 'rejectNewRatio' : 'rejectRatio'] = ratio.median;
   const told = rounds.reduce((sum, { verdicts }) => sum + verdicts, 0);
   if (closes && told === 0) context.note('reject/new: the kernel was told of no connection');
-  return [kind, short(floor.median), withQuarters(ns), withQuarters(ratio), closes ? `${told} connections` : 'all before'];
+  return [
+    kind,
+    short(floor.median),
+    withQuarters(ns),
+    withQuarters(ratio),
+    closes ? `${told} connections` : 'all before',
+  ];
 }
 
 function randomConversation(seed: number, closes: boolean): Conversation {

@@ -26,7 +26,11 @@ export async function benchStages(context: Context): Promise<void> {
     const names = new Set(profiles.flatMap(({ shares }) => shares.map(({ stage }) => stage)));
     const rows = [...names].map((stage) => {
       const { median: ns } = context.figure(`stages/${protocol}/${stage}`, 'ns/pair', nsOf(stage, profiles));
-      const example = profiles.at(-1)!.shares.find((share) => share.stage === stage)?.functions.join(', ') ?? '';
+      const example =
+        profiles
+          .at(-1)!
+          .shares.find((share) => share.stage === stage)
+          ?.functions.join(', ') ?? '';
       return { stage, ns, example };
     });
     const total = median(profiles.map(({ round }) => round.pipelineNs / round.expected));
@@ -39,7 +43,13 @@ export async function benchStages(context: Context): Promise<void> {
 
 async function profile({ ring, parsers, effort }: Context, protocol: Protocol): Promise<Profiled[]> {
   const conversations = [await conversationOf(protocol, parsers)];
-  await using scenario = await Scenario.start({ ring, parsers, connections: CONNECTIONS, conversations, isStaged: true });
+  await using scenario = await Scenario.start({
+    ring,
+    parsers,
+    connections: CONNECTIONS,
+    conversations,
+    isStaged: true,
+  });
   await scenario.open();
   await scenario.warm(effort.warmUpMs);
   const profiles: Profiled[] = [];

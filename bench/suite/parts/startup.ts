@@ -48,7 +48,10 @@ async function startOnce(): Promise<{ readyMs: number; firstMs: number }> {
   const start = performance.now();
   const agent = await startAgent(port, `http://127.0.0.1:${receiverPort}`, ['--batch-timeout', String(BATCH_MS)]);
   const readyMs = performance.now() - start;
-  const timer = setInterval(() => get({ port, agent: false }, (answer) => answer.resume()).on('error', () => {}), REQUEST_EVERY_MS);
+  const timer = setInterval(
+    () => get({ port, agent: false }, (answer) => answer.resume()).on('error', () => {}),
+    REQUEST_EVERY_MS,
+  );
   try {
     return { readyMs, firstMs: (await received) - start };
   } finally {
