@@ -51,9 +51,9 @@ function pieces(prologue: readonly Step[], bytes: number, make: (filling: string
   return { prologue, lap: inPieces(padded(bytes, make)) };
 }
 
-/** A connection whose bytes are the same in every lap. What a server says first, a login and its answer, is one turn. */
+/** A connection whose bytes are the same in every lap. What a server says first, a login and its answer, is one turn; MySQL's is a command. */
 function plain(protocol: keyof typeof PORTS, { prologue, lap }: ParserTraffic, pairs = 1): Conversation {
-  const opening: Turn[] = prologue.length === 0 ? [] : [{ calls: prologue, pairs: 0 }];
+  const opening: Turn[] = prologue.length === 0 ? [] : [{ calls: prologue, pairs: protocol === 'mysql' ? 1 : 0 }];
   return { port: PORTS[protocol], opening, lap: turns(lap, pairs) };
 }
 

@@ -1,7 +1,7 @@
 /** One scenario from its start to its figures. */
 import type { Context } from '../context.ts';
 import type { Figure } from '../figures.ts';
-import { type Round, Scenario, type ScenarioSetup } from '../scenario.ts';
+import { type Count, type Round, Scenario, type ScenarioSetup } from '../scenario.ts';
 
 export interface Measured {
   readonly rounds: readonly Round[];
@@ -20,19 +20,22 @@ export async function measure(
   const { effort, ring, parsers } = context;
   context.progress(name);
   await using scenario = await Scenario.start({ ring, parsers, ...setup });
-  await scenario.open();
+  const opening = await scenario.open();
   await scenario.warm(effort.warmUpMs);
   const rounds: Round[] = [];
   for (let round = 0; round < effort.rounds; round++) rounds.push(await scenario.round(effort.roundMs));
-  const made = sum(rounds, 'pairs') / sum(rounds, 'expected');
-  if (made !== 1 && setup.connections <= ALL_MADE_CONNECTIONS && sum(rounds, 'expected') > 0) {
-    throw new Error(`${name}: of ${sum(rounds, 'expected')} exchanges ${sum(rounds, 'pairs')} became pairs`);
+  // A round sees few of very many connections: the opening tells of all.
+  const all = [opening, ...rounds];
+  const [pairs, expected] = [sum(all, 'pairs'), sum(all, 'expected')];
+  const made = expected === 0 ? 1 : pairs / expected;
+  if (made !== 1 && setup.connections <= ALL_MADE_CONNECTIONS) {
+    throw new Error(`${name}: of ${expected} exchanges ${pairs} became pairs`);
   }
-  if (made < 1) context.note(`${name}: ${Math.round(made * 100)} % of the exchanges became pairs`);
+  if (made !== 1) context.note(`${name}: no figures, ${Math.round(made * 100)} % of the exchanges became pairs`);
   return { rounds, made };
 }
 
-function sum(rounds: readonly Round[], key: 'pairs' | 'expected'): number {
+function sum(rounds: readonly Count[], key: 'pairs' | 'expected'): number {
   return rounds.reduce((total, round) => total + round[key], 0);
 }
 
@@ -43,7 +46,6 @@ export interface PairFigures {
   readonly rate: Figure;
 }
 
-/** For each exchange, whether or not it became a pair. */
 export function pairFigures(context: Context, name: string, rounds: readonly Round[]): PairFigures {
   const ns = rounds.map(({ pipelineNs, expected }) => pipelineNs / expected);
   return {
