@@ -16,7 +16,7 @@ import type { MemoryInput, MemoryReport } from '../memory-run.ts';
 const MANY = 100_000;
 const FEW = 1000;
 /** Of class Conversations in bench/reference, for each connection. */
-const FEEDER_BYTES = 24;
+const FEEDER_BYTES = 32;
 const MIB = 1024 * 1024;
 
 const KINDS: Readonly<
