@@ -202,13 +202,12 @@ export class Router implements ChunkSink, OutputConsumer {
 
   // ── what a module says ──
 
-  message(instance: ParserInstance, connection: number, at: number): void {
-    const head = instance.u32[(at + abi.OUT_TYPE) >>> 2]!;
-    this.#pairing.message(connection, head & 0xffff, head >>> 16, instance.u32, at);
+  message(connection: number, type: number, flags: number, at: number): void {
+    this.#pairing.message(connection, type, flags, this.#connections.engine.u32, at);
   }
 
-  record(instance: ParserInstance, connection: number, type: number, at: number): void {
-    const { u32 } = instance;
+  record(connection: number, type: number, at: number): void {
+    const { u32 } = this.#connections.engine;
     if (type === abi.DESYNC) this.#pairing.desync(connection);
     else if (type === abi.GIVE_UP) this.#lost.push(connection);
     else if (type === abi.DEFINE) this.#pairing.define(connection, u32, at);

@@ -10,11 +10,11 @@ export interface Failure {
   readonly connections: readonly number[];
 }
 
-/** Who takes what a run put out. `at` is the byte address of a checked output record. */
+/** Who takes what a run put out. `at` is the address of a checked output record in the engine's memory. */
 export interface OutputConsumer {
-  message(instance: ParserInstance, connection: number, at: number): void;
+  message(connection: number, type: number, flags: number, at: number): void;
   /** Any other record but GROW, SHRINK and UPGRADE. */
-  record(instance: ParserInstance, connection: number, type: number, at: number): void;
+  record(connection: number, type: number, at: number): void;
   /** The slot went to another class: `type` is GROW or SHRINK. */
   moved(type: number): void;
   /** There is no larger class, or no memory: the connection has left the module. */

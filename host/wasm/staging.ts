@@ -5,6 +5,7 @@
 import { Engine } from '../engine/engine.ts';
 import { CONNECTIONS_MAX, SLOT } from '../engine/layout/connections.ts';
 import * as layout from '../engine/layout/front.ts';
+import type { OutputCheck, OutputSink } from './output.ts';
 
 /** Smallest table of owners, in bytes. */
 const EXTENT_BYTES_MIN = 4096;
@@ -18,10 +19,20 @@ export class Staging {
   #ownersEnd = layout.OWNERS;
   /** By size. */
   readonly #freeExtents = new Map<number, number[]>();
+  /** Whose output is being read, and who takes it. */
+  #check: OutputCheck | undefined;
+  #sink: OutputSink | undefined;
 
-  constructor(engine = new Engine()) {
-    this.engine = engine;
-    this.slots = engine.column(Uint32Array, SLOT, CONNECTIONS_MAX);
+  /** @param host what the engine asks of others (host/engine/assembly/host.ts) */
+  constructor(host: Readonly<Record<string, CallableFunction>> = {}) {
+    this.engine = new Engine({
+      message: (connection: number, type: number, flags: number, at: number) =>
+        this.#sink!.message(connection, type, flags, at),
+      record: (connection: number, type: number, at: number) => this.#sink!.record(connection, type, at),
+      pairPlace: (attribute: number, at: number, length: number) => this.#check!.pairPlace(attribute, at, length),
+      ...host,
+    });
+    this.slots = this.engine.column(Uint32Array, SLOT, CONNECTIONS_MAX);
   }
 
   /** Address of an area for one instance. */
@@ -33,6 +44,12 @@ export class Staging {
 
   giveArea(area: number): void {
     this.#freeAreas.push(area);
+  }
+
+  /** What the engine says of output is about this one's from now on. */
+  read(check: OutputCheck, sink: OutputSink | undefined): void {
+    this.#check = check;
+    this.#sink = sink;
   }
 
   /** Chunks of the connections that the module at this index parses gather in the area; 0: in none. */

@@ -3,5 +3,6 @@
  * happens now and then) and works on the same columns. Trusted, not metered.
  */
 export { CONNECTIONS_END } from '../layout/connections';
+export { consume, isSound } from './consume';
 export { decode } from './decode';
 export { hasRoom, stageChunk } from './stage';
