@@ -4,6 +4,7 @@ import { moduleCommand } from './commands/module/index.ts';
 import { type RawConfig, readConfig, UsageError } from './config.ts';
 import { TRUST_POLICIES } from './modules/trust.ts';
 import { LOG_LEVELS } from './self/log.ts';
+import { SAMPLERS } from './spans/sampler.ts';
 import { VERSION } from './version.ts';
 
 export const EXIT_FAILURE = 1;
@@ -16,6 +17,7 @@ Environment (command line wins):
   OTEL_EBPF_TRACE_PRINTER                      as --printer
   OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS and its like of responses and clients
                                                as --capture-request-headers and --capture-response-headers
+  OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG as --sampler and --sampler-arg
   OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME,
   OTEL_RESOURCE_ATTRIBUTES                     as OpenTelemetry defines them
 
@@ -124,6 +126,10 @@ function addOutputOptions(command: Command): Command {
     .option('--attributes <names>', 'opt-in attributes to report as well, comma-separated')
     .option('--capture-request-headers <names>', 'header fields of requests to report, comma-separated')
     .option('--capture-response-headers <names>', 'the same of responses; of gRPC both are metadata')
+    .addOption(
+      new Option('--sampler <name>', 'which spans are kept (default parentbased_always_on)').choices([...SAMPLERS]),
+    )
+    .option('--sampler-arg <ratio>', 'share of traces that the traceidratio samplers keep, from 0 to 1 (default 1)')
     .option('--batch <spans>', 'spans of a batch (default 2048)')
     .option('--batch-timeout <ms>', 'how long a batch may wait to fill (default 1000)')
     .option('--queue <spans>', 'spans that may wait for export (default 16384)')

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { parsePorts } from './discovery/ports.ts';
 import { readDigests, readKeys, readMinimums, TRUST_POLICIES } from './modules/trust.ts';
 import { LOG_LEVELS } from './self/log.ts';
+import { createSampler, DEFAULT_SAMPLER, SAMPLERS, type Sampler } from './spans/sampler.ts';
 import { REQUEST_HEADERS, RESPONSE_HEADERS, type Settings } from './wasm/settings.ts';
 
 /** The configuration is wrong: exit code 2, with words for the user. */
@@ -78,7 +79,7 @@ const headers = list
 const PRINTERS = ['text', 'json', 'json_indent', 'counter', 'disabled'] as const;
 const PROTOCOLS = ['http/protobuf', 'http/json', 'grpc'] as const;
 
-const schema = z.object({
+const settings = z.object({
   openPort: ports.optional(),
   pid: pids.optional(),
   exe: list.refine((globs) => globs.length > 0, 'names no executable').optional(),
@@ -95,6 +96,8 @@ const schema = z.object({
   attributes: list.default([]),
   captureRequestHeaders: headers.default([]),
   captureResponseHeaders: headers.default([]),
+  sampler: z.enum(SAMPLERS).default(DEFAULT_SAMPLER),
+  samplerArg: z.string().optional(),
   shutdownTimeout: whole(0, 600_000).default(10_000),
   modules: list.default([]),
   moduleInterval: whole(20, 60_000).default(200),
@@ -104,6 +107,15 @@ const schema = z.object({
   moduleMinimum: list.transform(orIssue(readMinimums)).default(new Map<string, string>()),
   logLevel: z.enum(LOG_LEVELS).default('info'),
   logFormat: z.enum(['text', 'json']).default('text'),
+});
+
+/** What a sampler makes of its argument depends on the sampler. */
+const schema = settings.superRefine(({ sampler, samplerArg }, context) => {
+  try {
+    createSampler(sampler, samplerArg);
+  } catch (error) {
+    context.addIssue({ code: 'custom', path: ['samplerArg'], message: (error as Error).message });
+  }
 });
 
 export type Config = z.infer<typeof schema>;
@@ -132,6 +144,8 @@ const ENVIRONMENT: { readonly [name in keyof Config]?: readonly string[] } = {
     'OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_RESPONSE_HEADERS',
     'OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS',
   ],
+  sampler: ['OTEL_TRACES_SAMPLER'],
+  samplerArg: ['OTEL_TRACES_SAMPLER_ARG'],
   modules: ['SPANWIRE_MODULES'],
   moduleInterval: ['SPANWIRE_MODULE_INTERVAL'],
   moduleTrust: ['SPANWIRE_MODULE_TRUST'],
@@ -146,12 +160,13 @@ const ENVIRONMENT: { readonly [name in keyof Config]?: readonly string[] } = {
 export function readConfig(options: RawConfig, environment: NodeJS.ProcessEnv): Config {
   const merged: RawConfig = {};
   const origin = new Map<string, string>();
-  for (const name of Object.keys(schema.shape) as (keyof Config)[]) {
+  for (const name of Object.keys(settings.shape) as (keyof Config)[]) {
     const variable = options[name] === undefined ? findVariable(ENVIRONMENT[name] ?? [], environment) : undefined;
     merged[name] = options[name] ?? (variable === undefined ? undefined : textOf(variable, name, environment));
     origin.set(name, variable ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   }
   lowerCase(merged, 'logLevel');
+  lowerCase(merged, 'sampler');
   const parsed = schema.safeParse(merged);
   if (parsed.success) return parsed.data;
   throw new UsageError(
@@ -172,6 +187,11 @@ function findVariable(names: readonly string[], environment: NodeJS.ProcessEnv):
     .find((name) => environment[name] !== undefined && environment[name] !== '');
 }
 
+/** Which spans are kept. */
+export function samplerOf({ sampler, samplerArg }: Config): Sampler {
+  return createSampler(sampler, samplerArg);
+}
+
 /** What parser modules are told. */
 export function settingsOf({ captureRequestHeaders, captureResponseHeaders }: Config): Settings {
   return new Map([
@@ -180,7 +200,7 @@ export function settingsOf({ captureRequestHeaders, captureResponseHeaders }: Co
   ]);
 }
 
-/** OBI writes DEBUG and INFO. */
+/** OBI writes DEBUG and INFO; OpenTelemetry's names of samplers are known in any case. */
 function lowerCase(config: RawConfig, name: keyof Config): void {
   const value = config[name];
   if (value !== undefined) config[name] = value.toLowerCase();

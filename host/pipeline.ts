@@ -16,7 +16,7 @@ import { Connections, FREE, IGNORED, type ProcessFacts, secondOf } from './conn/
 import { type LoadReport, Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
 import { takeCounters } from './engine/counters.ts';
-import type { Engine } from './engine/engine.ts';
+import { Engine } from './engine/engine.ts';
 import { CONNECTIONS_MAX } from './engine/layout/connections.ts';
 import { BATCH, BATCH_BYTES, RECORDS, TRIED } from './engine/layout/front.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
@@ -28,6 +28,7 @@ import type { SealedBatch } from './spans/batch.ts';
 import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
+import type { Sampler } from './spans/sampler.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
 import { NO_SETTINGS, type Settings } from './wasm/settings.ts';
@@ -42,6 +43,8 @@ export interface PipelineOptions {
   readonly optIn: ReadonlySet<string>;
   /** What modules are told of the configuration. */
   readonly settings?: Settings;
+  /** Which spans are kept; OpenTelemetry's default otherwise. */
+  readonly sampler?: Sampler;
   readonly batchSpans: number;
   /** How long a batch may wait to fill. */
   readonly batchMs: number;
@@ -54,8 +57,6 @@ export interface PipelineOptions {
   readonly retired: (parser: ParserModule, reason: string) => void;
 }
 
-const WAITING_MESSAGES_MAX = 1 << 20;
-const WAITING_ATTRIBUTE_BYTES_MAX = 256 * 1024 * 1024;
 const TWO_32 = 0x1_0000_0000;
 
 type Decode = (from: number, end: number, second: number) => number;
@@ -83,25 +84,18 @@ export class Pipeline {
     this.#source = source;
     this.#options = options;
     this.#counters = counters;
-    const staging = new Staging();
-    this.#engine = staging.engine;
-    this.#decodePlain = staging.engine.exports.decode as unknown as Decode;
-    this.connections = new Connections(options.processes, staging.engine);
+    const engine = new Engine();
+    this.#engine = engine;
+    this.#decodePlain = engine.exports.decode as unknown as Decode;
+    this.connections = new Connections(options.processes, engine);
+    const { connections } = this;
     const protocols = new ProtocolTable();
+    new Messages(engine);
+    this.#assembler = new Assembler(engine, protocols, connections.resources, counters, options);
+    const staging = new Staging(engine);
     this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS, staging);
     for (const module of modules) this.#modules.load(module);
-    const messages = new Messages({ messages: WAITING_MESSAGES_MAX, attributeBytes: WAITING_ATTRIBUTE_BYTES_MAX });
-    this.#assembler = new Assembler(messages, protocols, counters, options);
-    const connections = this.connections;
-    this.#pairing = new Pairing(messages, counters, (connection, request, response) => {
-      this.#assembler.add(
-        request,
-        response,
-        this.#modules.at(connections.parser[connection]!).firstProtocol,
-        connections.endpoint(connection),
-        connections.isServer(connection),
-      );
-    });
+    this.#pairing = new Pairing(engine);
     this.#router = new Router(connections, this.#modules, this.#pairing, counters, options);
     this.#order = new StreamOrder(connections, this.#router, counters, options.reorderMs);
   }
@@ -113,6 +107,7 @@ export class Pipeline {
 
   /** Takes one batch from the source through all stages. Returns its bytes; 0 when there was nothing. */
   poll(nowMs: number): number {
+    this.#setTime(nowMs);
     const length = this.#source.drain(this.#engine.u8.buffer, BATCH, BATCH_BYTES);
     if (length > 0) {
       const second = secondOf(nowMs);
@@ -146,8 +141,10 @@ export class Pipeline {
 
   /** What time alone brings about; call about once in 100 ms. Returns old versions of modules that are done. */
   tick(nowMs: number): readonly LoadedModule[] {
+    this.#setTime(nowMs);
     this.#pairing.settle(nowMs);
     this.#router.tick(nowMs);
+    takeCounters(this.#engine, this.#counters);
     this.#assembler.flushOlderThan(this.#options.batchMs);
     return this.#modules.reap();
   }
@@ -244,6 +241,11 @@ export class Pipeline {
       if (c.state[connection] !== IGNORED) this.#order.close(connection, u32, at, originKnown);
       this.#end(connection, u32[word]!, u32[word + 1]!);
     }
+  }
+
+  #setTime(nowMs: number): void {
+    this.#assembler.setTime(nowMs);
+    this.#pairing.setNow(nowMs);
   }
 
   #end(connection: number, timeLow: number, timeHigh: number): void {

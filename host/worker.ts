@@ -3,7 +3,7 @@
  * tells it to stop; counters are shared memory.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Config, settingsOf } from './config.ts';
+import { type Config, samplerOf, settingsOf } from './config.ts';
 import { Processes } from './discovery/processes.ts';
 import { createConfiguredSinks } from './export/configured.ts';
 import { addon } from './kernel/addon.ts';
@@ -64,6 +64,7 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
     processes,
     optIn: new Set(config.attributes),
     settings: settingsOf(config),
+    sampler: samplerOf(config),
     batchSpans: config.batch,
     batchMs: config.batchTimeout,
     reorderMs: REORDER_MS,

@@ -1,6 +1,6 @@
 /** `spanwire replay`: captures through the pipeline, in this thread, as fast as they can be read. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Config, settingsOf } from '../config.ts';
+import { type Config, samplerOf, settingsOf } from '../config.ts';
 import { Processes } from '../discovery/processes.ts';
 import { createConfiguredSinks } from '../export/configured.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -34,6 +34,7 @@ export async function replayFiles(files: readonly string[], config: Config): Pro
             processes,
             optIn: new Set(config.attributes),
             settings: settingsOf(config),
+            sampler: samplerOf(config),
             batchSpans: config.batch,
             batchMs: config.batchTimeout,
             reorderMs: 0,

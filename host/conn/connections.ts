@@ -13,7 +13,7 @@ import {
   FLAG_ROLE_SERVER,
   RECORD,
 } from '../kernel/layout.ts';
-import { addressText, type Endpoint } from '../spans/endpoint.ts';
+import { Resources } from '../spans/resources.ts';
 import type { Resource } from '../spans/span.ts';
 
 /** What is done with a connection's bytes. */
@@ -84,7 +84,9 @@ export class Connections {
   readonly lastSecond: Uint32Array;
   /** Connections that are not FREE. */
   open = 0;
-  readonly #endpoints: (Endpoint | undefined)[] = [];
+  /** Number of what its process's spans share, in `resources`. */
+  readonly resource: Uint32Array;
+  readonly resources = new Resources();
   readonly #processes: ProcessFacts;
   #capacity = 0;
 
@@ -115,6 +117,7 @@ export class Connections {
     this.family = bytes(layout.FAMILY);
     this.addresses = bytes(layout.ADDRESSES, ADDRESS_BYTES);
     this.lastSecond = words(layout.LAST_SECOND);
+    this.resource = words(layout.RESOURCE);
   }
 
   /** Beyond the highest number there was: all numbers from here on are FREE. */
@@ -147,7 +150,7 @@ export class Connections {
       this.addresses[connection * ADDRESS_BYTES + i] = u8[at + RECORD.local + i]!;
     }
     // Asked for now, while the process is surely alive; the answer is cached per process.
-    this.#processes.resourceOf(this.tgid[connection]!);
+    this.resource[connection] = this.resources.acquire(this.#processes.resourceOf(this.tgid[connection]!));
   }
 
   /** An ignored connection is wanted again, from whatever comes next. */
@@ -166,29 +169,8 @@ export class Connections {
 
   free(connection: number): void {
     this.state[connection] = FREE;
-    this.#endpoints[connection] = undefined;
+    this.resources.release(this.resource[connection]!);
     this.open--;
-  }
-
-  endpoint(connection: number): Endpoint {
-    const known = this.#endpoints[connection];
-    if (known !== undefined) return known;
-    const at = connection * ADDRESS_BYTES;
-    const family = this.family[connection]!;
-    const endpoint = {
-      resource: this.#processes.resourceOf(this.tgid[connection]!),
-      localAddress: addressText(this.addresses.subarray(at, at + 16), family),
-      localPort: this.localPort[connection]!,
-      remoteAddress: addressText(this.addresses.subarray(at + 16, at + 32), family),
-      remotePort: this.remotePort[connection]!,
-    };
-    this.#endpoints[connection] = endpoint;
-    return endpoint;
-  }
-
-  /** True when the socket's owner is the server of the conversation. */
-  isServer(connection: number): boolean {
-    return this.clientDirection[connection] === DIRECTION_IN;
   }
 
   /** Of a connection older than the agent: an accepted one has the port of a listener. */

@@ -1,22 +1,24 @@
-/** Counters that the engine keeps: their names in the order of layout/counters.ts, and how they get to the others. */
+/** What the engine has counted goes to the counters that all read. */
 import { C, type CounterId, type Counters } from '../self/counters.ts';
 import type { Engine } from './engine.ts';
 import * as layout from './layout/counters.ts';
 
-const NAMES: readonly (readonly [at: number, name: CounterId])[] = [
-  [layout.RECORDS_DATA, 'records_data'],
-  [layout.BYTES_MOVED, 'bytes_moved'],
-  [layout.BYTES_CAPTURED, 'bytes_captured'],
-  [layout.CHUNKS, 'chunks'],
-  [layout.BYTES_GAP_TRUNCATED, 'bytes_gap_truncated'],
-  [layout.BYTES_SKIPPED, 'bytes_skipped'],
-];
+const PREFIX = 'COUNT_';
 
-/** Adds what the engine counted since the last time. */
+/** By place in the engine’s memory: the counter’s index. */
+const INDEX: number[] = [];
+for (const [name, place] of Object.entries(layout)) {
+  if (name.startsWith(PREFIX)) INDEX[place] = C[name.slice(PREFIX.length).toLowerCase() as CounterId];
+}
+
+/** Adds what was counted since the last time. Call after each poll, and wherever else the engine was at work. */
 export function takeCounters(engine: Engine, counters: Counters): void {
   const { f64 } = engine;
-  for (const [at, name] of NAMES) {
-    counters[C[name]]! += f64[at >>> 3]!;
-    f64[at >>> 3] = 0;
+  for (let place = 0; place < INDEX.length; place++) {
+    const index = INDEX[place];
+    const at = (layout.COUNTERS >>> 3) + place;
+    if (index === undefined || f64[at] === 0) continue;
+    counters[index]! += f64[at]!;
+    f64[at] = 0;
   }
 }

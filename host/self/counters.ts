@@ -5,7 +5,7 @@
  * The equations (held by test/host/accounting.test.ts):
  *   kernel.records_tried = records_in + kernel.records_lost (+ what still waits in the ring)
  *   messages_in          = 2 × pairs + messages_oneway + messages_push + Σ messages_dropped_* + messages_pending
- *   pairs + messages_oneway = spans_made + Σ pairs_dropped_* + pairs_held
+ *   pairs + messages_oneway = spans_made + spans_unsampled + Σ pairs_dropped_* + pairs_held
  *   spans_made           = spans_exported + Σ spans_dropped_* + spans_queued
  */
 
@@ -63,6 +63,7 @@ export const COUNTERS = [
   'pairs_held', // gauge
   // spans
   'spans_made',
+  'spans_unsampled', // the sampler did not keep them; no span was made
   'spans_exported',
   'spans_dropped_queue_full',
   'spans_dropped_export_failed',

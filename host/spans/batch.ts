@@ -1,36 +1,45 @@
 /**
- * Spans as columns. The assembler fills one SpanBatch again and again; `seal` copies what is filled into arrays of
- * just that length and hands them on as a SealedBatch, which exporters read span by span (or column by column).
+ * Spans as columns. The engine fills the rows of one SpanBatch again and again (engine/assembly/assemble.ts); `seal`
+ * copies what is filled into arrays of just that length and hands them on as a SealedBatch, which exporters read span by
+ * span (or column by column).
  * Times are nanoseconds since the Unix epoch in two u32 halves, ids are u32 words, attributes are refined attribute
  * records (refine.ts) of request and response one after the other in one word array.
  */
 
 import { ATTRIBUTES_MAX, MESSAGE_MAX } from '../../parsers/sdk/abi.ts';
+import type { Engine } from '../engine/engine.ts';
+import * as l from '../engine/layout/spans.ts';
+import {
+  SPAN_ERROR,
+  SPAN_HAS_PARENT,
+  SPAN_ONE_WAY,
+  SPAN_PARTIAL,
+  SPAN_SERVER,
+  SPAN_SUSPECT,
+} from '../engine/layout/spans.ts';
 import { decodeAttributes } from './attributes.ts';
-import { addPeerAttributes, type Endpoint } from './endpoint.ts';
+import { addPeerAttributes, addressText, type Endpoint } from './endpoint.ts';
 import { nameSpan, type SpanProtocol, spanKind } from './protocols.ts';
 import { refinedMax } from './refine.ts';
-import type { Attributes, Span, SpanStatus, Spans } from './span.ts';
+import type { Resources } from './resources.ts';
+import type { Attributes, Resource, Span, SpanStatus, Spans } from './span.ts';
 
-/** Span flags. */
-export const SPAN_SERVER = 1;
-export const SPAN_ERROR = 2;
-export const SPAN_PARTIAL = 4;
-export const SPAN_HAS_PARENT = 8;
-export const SPAN_SUSPECT = 16;
-/** The request expects no response: duration is the request's own. */
-export const SPAN_ONE_WAY = 32;
+export { SPAN_ERROR, SPAN_HAS_PARENT, SPAN_ONE_WAY, SPAN_PARTIAL, SPAN_SERVER, SPAN_SUSPECT };
 
 const NS_PER_SECOND = 1e9;
 const ATTRIBUTE_WORDS_PER_SPAN = 96;
-/**
- * However many spans a batch may hold, as a request it stays below the 4 MiB that gRPC receivers take by default: what a
- * span takes in it beside its attributes' values, and what all may come to when no value stands in a name as well.
- */
-const REQUEST_BYTES_PER_SPAN = 560;
-const REQUEST_BYTES_MAX = 3_000_000;
+/** Local and remote, 16 bytes each. */
+const ADDRESS_BYTES = 16;
 /** A request and a response of the longest kind: an empty batch takes any span. */
 const PAIR_WORDS_MAX = 2 * refinedMax(MESSAGE_MAX >>> 2, ATTRIBUTES_MAX);
+
+type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array;
+/** `count` values of a column that begins at an address of the engine. */
+type Place = <T extends Column>(
+  make: new (...memory: [ArrayBuffer, number, number]) => T,
+  at: number,
+  count: number,
+) => T;
 
 export class SpanColumns {
   readonly protocol: Uint16Array;
@@ -50,66 +59,100 @@ export class SpanColumns {
   readonly responseBodyBytes: Float64Array;
   /** From the start to the response's first byte; 0 where that is not told. */
   readonly firstByteNs: Float64Array;
-  /** First word in `words`, number of words, number of attributes of the request and of the response. */
+  /** First word in `words`, number of attributes of the request and of the response. */
   readonly attributesAt: Uint32Array;
   readonly requestAttributes: Uint16Array;
   readonly responseAttributes: Uint16Array;
   readonly words: Uint32Array;
-  readonly endpoints: Endpoint[];
+  /** As the socket has them: 2 is IPv4, 10 is IPv6, 0 an unknown peer. */
+  readonly family: Uint8Array;
+  readonly localPort: Uint16Array;
+  readonly remotePort: Uint16Array;
+  /** Local and remote, 16 bytes each. */
+  readonly addresses: Uint8Array;
 
-  constructor(spans: number, words: number, source?: SpanColumns) {
-    const column = <T extends { slice(from: number, to: number): T }>(
-      make: new (length: number) => T,
-      width: number,
-      from: T | undefined,
-    ): T => (from === undefined ? new make(spans * width) : from.slice(0, spans * width));
-    this.protocol = column(Uint16Array, 1, source?.protocol);
-    this.flags = column(Uint16Array, 1, source?.flags);
-    this.traceFlags = column(Uint8Array, 1, source?.traceFlags);
-    this.status = column(Uint32Array, 1, source?.status);
-    this.traceId = column(Uint32Array, 4, source?.traceId);
-    this.spanId = column(Uint32Array, 2, source?.spanId);
-    this.parentSpanId = column(Uint32Array, 2, source?.parentSpanId);
-    this.start = column(Uint32Array, 2, source?.start);
-    this.end = column(Uint32Array, 2, source?.end);
-    this.requestBodyBytes = column(Float64Array, 1, source?.requestBodyBytes);
-    this.responseBodyBytes = column(Float64Array, 1, source?.responseBodyBytes);
-    this.firstByteNs = column(Float64Array, 1, source?.firstByteNs);
-    this.attributesAt = column(Uint32Array, 1, source?.attributesAt);
-    this.requestAttributes = column(Uint16Array, 1, source?.requestAttributes);
-    this.responseAttributes = column(Uint16Array, 1, source?.responseAttributes);
-    this.words = source === undefined ? new Uint32Array(words) : source.words.slice(0, words);
-    this.endpoints = source === undefined ? [] : source.endpoints.slice(0, spans);
+  /** Empty columns of their own unless `place` says where they are. */
+  constructor(
+    spans: number,
+    words: number,
+    place: Place = (make, _, count) => new make(new ArrayBuffer(count * 8), 0, count),
+  ) {
+    this.protocol = place(Uint16Array, l.ROW_PROTOCOL, spans);
+    this.flags = place(Uint16Array, l.ROW_FLAGS, spans);
+    this.traceFlags = place(Uint8Array, l.ROW_TRACE_FLAGS, spans);
+    this.status = place(Uint32Array, l.ROW_STATUS, spans);
+    this.traceId = place(Uint32Array, l.ROW_TRACE_ID, spans * 4);
+    this.spanId = place(Uint32Array, l.ROW_SPAN_ID, spans * 2);
+    this.parentSpanId = place(Uint32Array, l.ROW_PARENT_SPAN_ID, spans * 2);
+    this.start = place(Uint32Array, l.ROW_START, spans * 2);
+    this.end = place(Uint32Array, l.ROW_END, spans * 2);
+    this.requestBodyBytes = place(Float64Array, l.ROW_REQUEST_BODY, spans);
+    this.responseBodyBytes = place(Float64Array, l.ROW_RESPONSE_BODY, spans);
+    this.firstByteNs = place(Float64Array, l.ROW_FIRST_BYTE, spans);
+    this.attributesAt = place(Uint32Array, l.ROW_ATTRIBUTES_AT, spans);
+    this.requestAttributes = place(Uint16Array, l.ROW_REQUEST_ATTRIBUTES, spans);
+    this.responseAttributes = place(Uint16Array, l.ROW_RESPONSE_ATTRIBUTES, spans);
+    this.words = place(Uint32Array, l.ROW_WORDS, words);
+    this.family = place(Uint8Array, l.ROW_FAMILY, spans);
+    this.localPort = place(Uint16Array, l.ROW_LOCAL_PORT, spans);
+    this.remotePort = place(Uint16Array, l.ROW_REMOTE_PORT, spans);
+    this.addresses = place(Uint8Array, l.ROW_ADDRESSES, spans * 2 * ADDRESS_BYTES);
   }
 }
 
-/** The batch being filled. */
+/** The batch being filled: rows of the engine. */
 export class SpanBatch {
   readonly capacity: number;
   readonly columns: SpanColumns;
-  length = 0;
-  wordsUsed = 0;
+  /** By row: number in the table of resources. */
+  readonly resource: Uint32Array;
+  readonly #engine: Engine;
 
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    const words = Math.min(capacity * ATTRIBUTE_WORDS_PER_SPAN, REQUEST_BYTES_MAX >>> 2);
-    this.columns = new SpanColumns(capacity, Math.max(words, PAIR_WORDS_MAX));
+  constructor(engine: Engine, capacity: number) {
+    this.#engine = engine;
+    this.capacity = Math.min(capacity, l.ROWS_MAX);
+    const most = Math.min(this.capacity * ATTRIBUTE_WORDS_PER_SPAN, l.REQUEST_BYTES_MAX >>> 2);
+    const words = Math.max(most, PAIR_WORDS_MAX);
+    this.columns = new SpanColumns(this.capacity, words, (make, at, count) => engine.column(make, at, count));
+    this.resource = engine.column(Uint32Array, l.ROW_RESOURCE, this.capacity);
+    engine.exports.setBatch!(this.capacity, words);
+  }
+
+  get length(): number {
+    return this.#engine.u32[l.ROW_COUNT >>> 2]!;
+  }
+
+  set length(rows: number) {
+    this.#engine.u32[l.ROW_COUNT >>> 2] = rows;
+  }
+
+  get wordsUsed(): number {
+    return this.#engine.u32[l.ROW_WORDS_USED >>> 2]!;
+  }
+
+  set wordsUsed(words: number) {
+    this.#engine.u32[l.ROW_WORDS_USED >>> 2] = words;
   }
 
   hasRoom(words: number): boolean {
-    if (this.length === 0) return true;
-    const used = this.wordsUsed + words;
-    const bytes = (this.length + 1) * REQUEST_BYTES_PER_SPAN + used * 4;
-    return this.length < this.capacity && used <= this.columns.words.length && bytes <= REQUEST_BYTES_MAX;
+    return this.#engine.exports.hasRowRoom!(words) !== 0;
   }
 
   /** What is filled, as a batch of its own; this one is empty afterwards. */
-  seal(protocols: readonly SpanProtocol[]): SealedBatch {
-    const sealed = new SealedBatch(new SpanColumns(this.length, this.wordsUsed, this.columns), this.length, protocols);
-    this.columns.endpoints.length = 0;
+  seal(protocols: readonly SpanProtocol[], table: Resources): SealedBatch {
+    const engine = this.#engine;
+    const { length } = this;
+    const columns = new SpanColumns(
+      length,
+      this.wordsUsed,
+      <T extends Column>(...column: Parameters<typeof engine.column<T>>) => {
+        return engine.column(...column).slice() as T;
+      },
+    );
+    const resources = Array.from(this.resource.subarray(0, length), (number) => table.at(number));
     this.length = 0;
     this.wordsUsed = 0;
-    return sealed;
+    return new SealedBatch(columns, length, protocols, resources);
   }
 }
 
@@ -118,15 +161,36 @@ export class SealedBatch implements Spans {
   readonly columns: SpanColumns;
   readonly length: number;
   readonly protocols: readonly SpanProtocol[];
+  /** By row. */
+  readonly resources: readonly Resource[];
 
-  constructor(columns: SpanColumns, length: number, protocols: readonly SpanProtocol[]) {
+  constructor(
+    columns: SpanColumns,
+    length: number,
+    protocols: readonly SpanProtocol[],
+    resources: readonly Resource[],
+  ) {
     this.columns = columns;
     this.length = length;
     this.protocols = protocols;
+    this.resources = resources;
   }
 
   get batches(): readonly SealedBatch[] {
     return [this];
+  }
+
+  /** Who talks to whom. */
+  endpoint(index: number): Endpoint {
+    const c = this.columns;
+    const at = index * 2 * ADDRESS_BYTES;
+    const family = c.family[index]!;
+    return {
+      localAddress: addressText(c.addresses.subarray(at, at + ADDRESS_BYTES), family),
+      localPort: c.localPort[index]!,
+      remoteAddress: addressText(c.addresses.subarray(at + ADDRESS_BYTES, at + 2 * ADDRESS_BYTES), family),
+      remotePort: c.remotePort[index]!,
+    };
   }
 
   read(index: number): Span {
@@ -134,9 +198,8 @@ export class SealedBatch implements Spans {
     if (index < 0 || index >= this.length) throw new RangeError(`span ${index} of ${this.length}`);
     const protocol = this.protocols[c.protocol[index]!]!;
     const flags = c.flags[index]!;
-    const endpoint = c.endpoints[index]!;
     const isServer = (flags & SPAN_SERVER) !== 0;
-    const { attributes, traceState } = this.#attributes(index, protocol, endpoint, isServer, flags);
+    const { attributes, traceState } = this.#attributes(index, protocol, isServer, flags);
     return {
       name: nameSpan(protocol, attributes),
       kind: spanKind(protocol, attributes, isServer),
@@ -150,14 +213,14 @@ export class SealedBatch implements Spans {
       endTimeUnixNano: nanos(c.end, index),
       status: statusOf(flags),
       attributes,
-      resource: endpoint.resource,
+      resource: this.resources[index]!,
     };
   }
 
-  #attributes(index: number, protocol: SpanProtocol, endpoint: Endpoint, isServer: boolean, flags: number) {
+  #attributes(index: number, protocol: SpanProtocol, isServer: boolean, flags: number) {
     const c = this.columns;
     const attributes: Attributes = { ...protocol.constants };
-    addPeerAttributes(attributes, endpoint, isServer);
+    addPeerAttributes(attributes, this.endpoint(index), isServer);
     const count = c.requestAttributes[index]! + c.responseAttributes[index]!;
     const traceState = decodeAttributes(attributes, protocol, c.words, c.attributesAt[index]!, count);
     const status = c.status[index]!;

@@ -1,11 +1,7 @@
-/**
- * Who talks to whom on a connection, as spans report it: made once per connection, with its first span, and shared
- * by all its spans.
- */
-import type { Attributes, Resource } from './span.ts';
+/** Who talks to whom on a connection, as spans report it. */
+import type { Attributes } from './span.ts';
 
 export interface Endpoint {
-  readonly resource: Resource;
   readonly localAddress: string;
   readonly localPort: number;
   readonly remoteAddress: string;

@@ -1,20 +1,11 @@
 /**
- * Messages become pairs, each connection in the way its module's manifest names:
- *
- *   fifo   the k-th request with the k-th response   fifo.ts
- *   key    those of equal correlation key            keyed.ts
- *   none   every message is a span of its own        here, as are one-way messages of the others
- *
- * References of messages are resolved on the way in, from the definitions of their connection (definitions.ts).
+ * Messages become pairs, each connection in the way its module's manifest names (host/engine/assembly/pairing.ts). The
+ * engine does it; here is how the rest of the host asks it to.
  */
-import { MESSAGE_KEY, MESSAGE_NO_RESPONSE, MESSAGE_PUSH, ONEWAY, REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
-import { C, type Counters } from '../self/counters.ts';
+import { OUT_LENGTH } from '../../parsers/sdk/abi.ts';
+import type { Engine } from '../engine/engine.ts';
+import { RECORD, RECORD_MAX } from '../engine/layout/pairing.ts';
 import type { Protocol } from '../wasm/manifest.ts';
-import { Definitions } from './definitions.ts';
-import { FifoPairing } from './fifo.ts';
-import { KeyedPairing } from './keyed.ts';
-import { grown, type Messages } from './messages.ts';
-import type { PairSink } from './pairing-limits.ts';
 
 /** How the messages of a connection pair. */
 export const FIFO = 0;
@@ -24,22 +15,22 @@ export const NONE = 2;
 /** The mode behind a manifest's `protocols[…].pairing`, which all protocols of a module share. */
 export const PAIRING_MODES: Readonly<Record<Protocol['pairing'], number>> = { fifo: FIFO, key: KEY, none: NONE };
 
-export class Pairing {
-  readonly #messages: Messages;
-  readonly #counters: Counters;
-  readonly #sink: PairSink;
-  readonly #definitions: Definitions;
-  readonly #fifo: FifoPairing;
-  readonly #keyed: KeyedPairing;
-  #mode = new Uint8Array(0);
+type Call = (...values: number[]) => number;
 
-  constructor(messages: Messages, counters: Counters, sink: PairSink) {
-    this.#messages = messages;
-    this.#counters = counters;
-    this.#sink = sink;
-    this.#definitions = new Definitions(counters);
-    this.#fifo = new FifoPairing(messages, counters, sink);
-    this.#keyed = new KeyedPairing(messages, counters, sink);
+export class Pairing {
+  readonly #words: Uint32Array;
+  readonly #calls: Readonly<Record<string, Call>>;
+  readonly #message: Call;
+
+  constructor(engine: Engine) {
+    this.#words = engine.u32;
+    this.#calls = engine.exports as unknown as Readonly<Record<string, Call>>;
+    this.#message = this.#calls.message!;
+  }
+
+  /** The time of what comes next, by the clock of `settle`. */
+  setNow(nowMs: number): void {
+    this.#calls.setNow!(nowMs);
   }
 
   /**
@@ -47,87 +38,49 @@ export class Pairing {
    * Connections of equal `scope` share definitions.
    */
   open(connection: number, inSync: boolean, mode = FIFO, scope = 0): void {
-    if (connection >= this.#mode.length) {
-      this.#mode = grown(this.#mode, Math.max(connection + 1, this.#mode.length * 2, 256));
-    }
-    this.#mode[connection] = mode;
-    this.#definitions.open(connection, scope);
-    if (mode === KEY) this.#keyed.open(connection, inSync);
-    else this.#fifo.open(connection, inSync);
+    this.#calls.open!(connection, inSync ? 1 : 0, mode, scope);
   }
 
-  /** Takes the message at byte `at` of a parser's memory. */
+  /** Takes the message at byte `at` of a parser's memory, which passed wasm/output.ts. */
   message(connection: number, type: number, flags: number, memory: Uint32Array, at: number): void {
-    this.#counters[C.messages_in]! += 1;
-    if (type !== REQUEST && type !== ONEWAY && (flags & MESSAGE_PUSH) !== 0) {
-      this.#counters[C.messages_push]! += 1;
-      return;
-    }
-    const mode = this.#mode[connection]!;
-    const hasRoom = mode !== FIFO || this.#hasRoom(connection, type);
-    const m = hasRoom ? this.#messages.take(memory, at, connection, this.#definitions) : -1;
-    if (m < 0) this.#lose(connection, memory, at);
-    else if (type === ONEWAY || mode === NONE || (flags & MESSAGE_NO_RESPONSE) !== 0) this.#oneWay(connection, m);
-    else if (mode === KEY) this.#byKey(connection, type, m, memory, (at + MESSAGE_KEY) >>> 2);
-    else if (type === REQUEST) this.#fifo.request(connection, m);
-    else this.#fifo.response(connection, m);
+    this.#message(connection, type, flags, copyRecord(this.#words, memory, at));
   }
 
   /** Takes the DEFINE record at byte `at` of a parser's memory. */
   define(connection: number, memory: Uint32Array, at: number): void {
-    this.#definitions.define(connection, memory, at);
+    this.#calls.define!(connection, copyRecord(this.#words, memory, at));
   }
 
   /** Takes the UNDEFINE record at byte `at` of a parser's memory. */
   undefine(connection: number, memory: Uint32Array, at: number): void {
-    this.#definitions.undefine(connection, memory, at);
+    this.#calls.undefine!(connection, copyRecord(this.#words, memory, at));
   }
 
   /** Nothing seen before pairs with anything after. Definitions stay: they say nothing of time. */
   desync(connection: number): void {
-    if (this.#mode[connection] === KEY) this.#keyed.desync(connection);
-    else this.#fifo.desync(connection);
+    this.#calls.desync!(connection);
   }
 
   /** Ends a connection. */
   close(connection: number): void {
-    if (this.#mode[connection] === KEY) this.#keyed.close(connection);
-    else this.#fifo.close(connection);
-    this.#definitions.forget(connection);
+    this.#calls.close!(connection);
   }
 
   /** What time alone brings about. Call now and then. */
   settle(nowMs: number): void {
-    this.#fifo.settle(nowMs);
-    this.#keyed.settle(nowMs);
+    this.#calls.settle!(nowMs);
   }
 
   /** Records were lost, of whatever connection: a response too many may be among them, and its absence proves nothing. */
   distrustSilence(): void {
-    this.#fifo.distrustSilence();
+    this.#calls.distrustSilence!();
   }
+}
 
-  /** A fifo may not lose its oldest message as the keyed do: what cannot wait is not taken. */
-  #hasRoom(connection: number, type: number): boolean {
-    return !this.#fifo.isFull(connection) || (type === RESPONSE && this.#fifo.isAwaited(connection));
-  }
-
-  #byKey(connection: number, type: number, m: number, memory: Uint32Array, key: number): void {
-    if (type === REQUEST) this.#keyed.request(connection, m, memory[key]!, memory[key + 1]!);
-    else this.#keyed.response(connection, m, memory[key]!, memory[key + 1]!);
-  }
-
-  #oneWay(connection: number, m: number): void {
-    this.#counters[C.messages_oneway]! += 1;
-    this.#sink(connection, m, -1);
-    this.#messages.give(m);
-  }
-
-  /** There is no room for the message. In a fifo, one less breaks the count: what waits can no longer be told apart. */
-  #lose(connection: number, memory: Uint32Array, at: number): void {
-    this.#counters[C.messages_dropped_overflow]! += 1;
-    const key = (at + MESSAGE_KEY) >>> 2;
-    if (this.#mode[connection] === KEY) this.#keyed.lose(connection, memory[key]!, memory[key + 1]!);
-    else this.#fifo.desync(connection);
-  }
+/** Puts the record at byte `at` of a parser's memory where the engine can read it; returns that address. */
+export function copyRecord(words: Uint32Array, memory: Uint32Array, at: number): number {
+  const from = at >>> 2;
+  const length = Math.min(memory[from + (OUT_LENGTH >>> 2)]!, RECORD_MAX) >>> 2;
+  for (let w = 0; w < length; w++) words[(RECORD >>> 2) + w] = memory[from + w]!;
+  return RECORD;
 }

@@ -25,7 +25,8 @@ export interface AttributeField {
 /** A span name template as alternating literal text and attribute names. */
 export type NamePart = { readonly literal: string } | { readonly attribute: string };
 
-type StatusRule = (status: number) => boolean;
+/** Which statuses are errors: from one on, or each of a list. */
+export type ErrorRule = number | readonly number[] | undefined;
 
 export interface SpanProtocol {
   readonly name: string;
@@ -36,9 +37,8 @@ export interface SpanProtocol {
   readonly traceparentId: number;
   readonly tracestateId: number;
   readonly statusAttribute: string | undefined;
-  /** Whether a status is an error for that side. */
-  readonly isServerError: StatusRule;
-  readonly isClientError: StatusRule;
+  readonly serverErrors: ErrorRule;
+  readonly clientErrors: ErrorRule;
   readonly requestBodyAttribute: string | undefined;
   readonly responseBodyAttribute: string | undefined;
   readonly nameParts: readonly NamePart[];
@@ -47,14 +47,29 @@ export interface SpanProtocol {
   readonly nameFallback: string;
 }
 
+/** Keeps something about each protocol. It may throw when it has no room. */
+export type ProtocolKeeper = (index: number, protocol: SpanProtocol) => void;
+
 export class ProtocolTable {
   readonly list: SpanProtocol[] = [];
+  readonly #keepers: ProtocolKeeper[] = [];
 
-  /** Adds a module's protocols; protocol p of the module is entry (returned index + p). */
+  /**
+   * Adds a module's protocols; protocol p of the module is entry (returned index + p). Throws what a keeper throws; the
+   * list is as it was then.
+   */
   add(manifest: Manifest, optIn: ReadonlySet<string>, settings: Settings = NO_SETTINGS): number {
     const first = this.list.length;
-    for (const protocol of manifest.protocols) this.list.push(describe(manifest, protocol, optIn, settings));
+    const added = manifest.protocols.map((protocol) => describe(manifest, protocol, optIn, settings));
+    for (const keep of this.#keepers) added.forEach((protocol, p) => void keep(first + p, protocol));
+    this.list.push(...added);
     return first;
+  }
+
+  /** Tells `keep` of each protocol, those that are there and those to come. */
+  each(keep: ProtocolKeeper): void {
+    this.list.forEach((protocol, index) => void keep(index, protocol));
+    this.#keepers.push(keep);
   }
 }
 
@@ -90,8 +105,8 @@ function describe(
     traceparentId,
     tracestateId,
     statusAttribute: protocol.status?.attribute,
-    isServerError: statusRule(protocol.status?.error.server),
-    isClientError: statusRule(protocol.status?.error.client),
+    serverErrors: protocol.status?.error.server,
+    clientErrors: protocol.status?.error.client,
     requestBodyAttribute: protocol.bodySize?.request,
     responseBodyAttribute: protocol.bodySize?.response,
     nameParts: takeApart(protocol.spanName),
@@ -104,13 +119,6 @@ function describe(
 function listOf(name: string, key: string, reported: boolean): AttributeField {
   const redaction = isSecretHeader(key) ? 'header' : undefined;
   return { name: `${name}.${key.toLowerCase()}`, type: 'strings', reported, redaction, pairs: undefined };
-}
-
-/** From a status on, or each of a list. */
-function statusRule(errors: number | readonly number[] | undefined): StatusRule {
-  if (typeof errors === 'object') return (status) => errors.includes(status);
-  const from = errors ?? Number.POSITIVE_INFINITY;
-  return (status) => status >= from;
 }
 
 function takeApart(template: string): NamePart[] {

@@ -1,7 +1,8 @@
 /**
  * One running parser module: its memory, its arenas, its slots. A shard has one instance per module for its traffic.
  *
- * The rule: chunks are pushed, `flush` runs the module over all of them and hands each run's output to the consumer.
+ * The rule: chunks are pushed, `flush` runs the module over all of them. Each run's output goes to the engine, which pairs
+ * its messages; what a connection is to become the consumer hears.
  * Everything the module says is untrusted (output.ts), every call has a fuel budget (guest.ts), and slots are addresses
  * that only the host allocates (slots.ts). When a call traps, a new instance takes the place of the old one,
  * with all slots but those of the connections that were at work: these are lost, the others go on.
@@ -38,11 +39,11 @@ export class ParserInstance {
   readonly #staging: Staging;
   /** Connection, type and value of each GROW, SHRINK and UPGRADE of a run: done after it, its other records name the slot. */
   readonly #changes: number[] = [];
-  /** Who takes the output of this run, and how it gets there. */
+  /** Who takes the output of this run. */
   #consumer: OutputConsumer | undefined;
-  readonly #sink: OutputSink = {
-    message: (connection, type, flags, at) => this.#consumer!.message(connection, type, flags, at),
-    record: (connection, type, at) => this.#take(connection, type, at),
+  readonly #sink: OutputSink = (connection, type, value) => {
+    if (type === abi.GIVE_UP) this.#consumer!.gaveUp(connection);
+    else this.#changes.push(connection, type, value);
   };
   #guest: Guest;
   #slots: SlotAllocator;
@@ -287,19 +288,13 @@ export class ParserInstance {
     return RETURNS_MAX + (Math.min(this.#arena.lengthOf(chunk), INPUT_BYTES) >>> RETURN_BYTES_SHIFT);
   }
 
-  /** Hands the output on; says what is wrong with the first record that is. */
+  /** Has the output taken; says what is wrong with the first record that is. */
   #consume(consumer: OutputConsumer): string | undefined {
     const { output, outputBytes, outputLength, memory } = this.#guest;
     if (outputLength > outputBytes) return `${outputLength} bytes of output in an arena of ${outputBytes}`;
     if (outputLength === 0) return undefined;
     this.#consumer = consumer;
     return this.#check.take(memory.u8.subarray(output, output + outputLength), this.#sink);
-  }
-
-  #take(connection: number, type: number, at: number): void {
-    if (type === abi.GROW || type === abi.SHRINK || type === abi.UPGRADE) {
-      this.#changes.push(connection, type, this.#staging.engine.u32[(at + abi.OUT_VALUE) >>> 2]!);
-    } else this.#consumer!.record(connection, type, at);
   }
 
   /** Does what GROW, SHRINK and UPGRADE asked for; `next` is the first chunk that is still to run. */

@@ -140,7 +140,7 @@ export class ShardModules {
     const instance = new ParserInstance(parser, index, this.#settings, this.#staging);
     const prober = createProber(new ParserInstance(parser, index, this.#settings, this.#staging));
     const firstProtocol = this.#protocols.add(parser.manifest, this.#optIn, this.#settings);
-    this.#staging.assign(index, instance.area);
+    this.#staging.assign(index, instance.area, firstProtocol);
     const loaded = { parser, instance, prober, firstProtocol, failures: new FailurePolicy(), current: true };
     this.#loaded[index] = loaded;
     return loaded;

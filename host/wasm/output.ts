@@ -17,18 +17,17 @@ const KINDS = {
   pair: layout.KIND_PAIR,
 } as const;
 
-/** Who takes the records; `at` is the address of one that is checked, in the engine's memory. */
-export interface OutputSink {
-  message(connection: number, type: number, flags: number, at: number): void;
-  record(connection: number, type: number, at: number): void;
-}
+/** Takes what the engine cannot do itself: GROW, SHRINK, UPGRADE and GIVE_UP, each a record that was checked. */
+export type OutputSink = (connection: number, type: number, value: number) => void;
+
+type Consume = (area: number, at: number, length: number) => number;
 
 export class OutputCheck {
   readonly #staging: Staging;
   readonly #area: number;
   /** By attribute id. */
   readonly #pairs = new Map<number, PairNames>();
-  readonly #consume: (area: number, at: number, length: number) => number;
+  readonly #consume: Consume;
 
   constructor(
     { attributes, protocols }: Manifest,
@@ -38,7 +37,7 @@ export class OutputCheck {
   ) {
     this.#staging = staging;
     this.#area = area;
-    this.#consume = staging.engine.exports.consume as unknown as typeof this.#consume;
+    this.#consume = staging.engine.exports.consume as unknown as Consume;
     const ids = attributes.reduce((max, { id }) => Math.max(max, id), 0) + 1;
     const kinds = staging.engine.column(Uint8Array, area + layout.AREA_KINDS, ids).fill(layout.KIND_UNKNOWN);
     for (const { id, type, keys } of attributes) {
@@ -65,7 +64,7 @@ export class OutputCheck {
     this.#word(layout.AREA_ALLOWANCE, records);
   }
 
-  /** Hands on what a run put out, record by record; says what is wrong with the first one that is. */
+  /** Takes what a run put out, record by record; says what is wrong with the first one that is. */
   take(output: Uint8Array, sink: OutputSink): string | undefined {
     this.#staging.read(this, sink);
     this.#staging.engine.u8.set(output, layout.OUTPUT);

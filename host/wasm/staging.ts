@@ -3,7 +3,7 @@
  * and by which output is checked, and a table of whose slots are whose. Handed out here and given back.
  */
 import { Engine } from '../engine/engine.ts';
-import { CONNECTIONS_MAX, SLOT } from '../engine/layout/connections.ts';
+import { CONNECTIONS_MAX, FIRST_PROTOCOL, SLOT } from '../engine/layout/connections.ts';
 import * as layout from '../engine/layout/front.ts';
 import type { OutputCheck, OutputSink } from './output.ts';
 
@@ -23,16 +23,13 @@ export class Staging {
   #check: OutputCheck | undefined;
   #sink: OutputSink | undefined;
 
-  /** @param host what the engine asks of others (host/engine/assembly/host.ts) */
-  constructor(host: Readonly<Record<string, CallableFunction>> = {}) {
-    this.engine = new Engine({
-      message: (connection: number, type: number, flags: number, at: number) =>
-        this.#sink!.message(connection, type, flags, at),
-      record: (connection: number, type: number, at: number) => this.#sink!.record(connection, type, at),
+  constructor(engine = new Engine()) {
+    this.engine = engine;
+    engine.serve({
+      record: (connection: number, type: number, value: number) => this.#sink!(connection, type, value >>> 0),
       pairPlace: (attribute: number, at: number, length: number) => this.#check!.pairPlace(attribute, at, length),
-      ...host,
     });
-    this.slots = this.engine.column(Uint32Array, SLOT, CONNECTIONS_MAX);
+    this.slots = engine.column(Uint32Array, SLOT, CONNECTIONS_MAX);
   }
 
   /** Address of an area for one instance. */
@@ -52,9 +49,13 @@ export class Staging {
     this.#sink = sink;
   }
 
-  /** Chunks of the connections that the module at this index parses gather in the area; 0: in none. */
-  assign(module: number, area: number): void {
+  /**
+   * Chunks of the connections that the module at this index parses gather in the area (0: in none); its protocols begin at
+   * that entry of the protocol table.
+   */
+  assign(module: number, area: number, firstProtocol = 0): void {
     this.engine.u32[(layout.AREA_OF_MODULE >>> 2) + module] = area;
+    this.engine.u32[(FIRST_PROTOCOL >>> 2) + module] = firstProtocol;
   }
 
   /** A table of at least so many owners, nobody's; undefined when there is no room. */

@@ -2,37 +2,20 @@
  * The way of a chunk: frames, over any cut and across gaps.
  *
  * A frame of a direction in step is read as far as its schema goes (walk.ts) and reported when its last byte has come.
- * After a loss outside of frames: DESYNC, and the search for a header (header.ts) whose frame is followed by another
- * one; of a response the correlation id must be one that waits. The second of them is the first to be reported. A request
- * with a client id is believed at once when it begins where the lost bytes end, and so is an awaited response where the
- * connection was joined.
+ * After a loss outside of frames: DESYNC, and the search for the next one (search.ts).
  */
 import { FROM_CLIENT, GROW } from '../sdk/abi';
 import { be16, be32 } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { hasRoom, hint } from '../sdk/output';
 import { API_VERSIONS, APIS, CONTROLLED_SHUTDOWN, isFlexible, isKnown, SASL_HANDSHAKE } from './apis';
-import { FRAME_MAX, NO, REQUEST_HEADER, RESPONSE_HEADER, requestHeader, responseHeader, SIZE } from './header';
+import { FRAME_MAX, REQUEST_HEADER, RESPONSE_HEADER, SIZE } from './header';
 import { writeRequest, writeResponse } from './message';
-import { apiOf, find, forget, isCrowded, remember, settle, versionOf, wantsTopic } from './pending';
-import {
-  BAD_BYTES,
-  BODY_STAGE,
-  CLIENT_ID_STAGE,
-  Connection,
-  Half,
-  LOST_BYTES,
-  NO_TEXT,
-  REST_STAGE,
-  TAGS_STAGE,
-  UNKNOWN_API,
-} from './state';
+import { answer, apiOf, find, isCrowded, remember, settle, versionOf, wantsTopic } from './pending';
+import { loseFrames, loseStep, search } from './search';
+import { BODY_STAGE, CLIENT_ID_STAGE, Connection, Half, NO_TEXT, REST_STAGE, TAGS_STAGE, UNKNOWN_API } from './state';
 import { walk } from './walk';
 
-/** Good headers in a row before a frame is believed, after a loss. */
-const TRIAL: u8 = 2;
-/** Bytes of one direction searched in vain before the connection is given up. */
-const SEARCH_MAX: u32 = 4 << 20;
 /** API keys from the future that a direction in step may still use. */
 const API_MAX: u32 = 255;
 
@@ -63,7 +46,7 @@ function grow(c: Connection): bool {
 
 /** The frame's last byte has come. */
 function finish(c: Connection, half: Half, isClient: bool, now: u64): void {
-  if (half.isSynced && !half.isToken) {
+  if (!half.isToken) {
     if (isClient) writeRequest(c, half, now);
     else writeResponse(c, half, now);
   }
@@ -73,10 +56,6 @@ function finish(c: Connection, half: Half, isClient: bool, now: u64): void {
 // ── headers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function beginRequest(c: Connection, half: Half, chunk: Chunk): void {
-  if (!half.isSynced) {
-    beginTrial(c, half, chunk, true);
-    return;
-  }
   const at = half.peek(chunk, SIZE);
   if (at == 0) return;
   const size = be32(at);
@@ -120,10 +99,6 @@ function enterRequest(c: Connection, half: Half, chunk: Chunk, header: usize): v
 }
 
 function beginResponse(c: Connection, half: Half, chunk: Chunk): void {
-  if (!half.isSynced) {
-    beginTrial(c, half, chunk, false);
-    return;
-  }
   const at = half.peek(chunk, SIZE);
   if (at == 0) return;
   const size = be32(at);
@@ -159,7 +134,7 @@ function enterResponse(c: Connection, half: Half, chunk: Chunk, header: usize, e
   c.clearTexts(false);
   if (entry == 0) return;
   half.wantsTopic = wantsTopic(entry);
-  forget(c, entry);
+  answer(c, entry);
 }
 
 /** A token of the authentication: its size, and bytes of no interest. */
@@ -169,83 +144,6 @@ function passToken(half: Half, chunk: Chunk, size: u32): void {
   half.done(chunk, SIZE);
 }
 
-// ── after a loss ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-/**
- * The length of a header as only a real one has it, or NO; final when no more than `there`. `header.ts` says what it
- * looks like; that a response is awaited makes it one.
- */
-function strongHeader(c: Connection, at: usize, there: u32, isClient: bool): u32 {
-  if (isClient) return requestHeader(at, there);
-  const length = responseHeader(at, there);
-  return length > there || (length != NO && find(c, be32(at + 4)) != 0) ? length : NO;
-}
-
-/** A frame is passed over unless its header is the last that was wanted: then it is read as any other. */
-function beginTrial(c: Connection, half: Half, chunk: Chunk, isClient: bool): void {
-  const wanted = awaitHeader(c, half, chunk, isClient);
-  if (wanted == AWAITED) return;
-  if (wanted == NO) {
-    loseStep(c, half, chunk);
-    return;
-  }
-  // A request without a client id has too little that is its own.
-  if (half.isJoin && isClient && wanted <= REQUEST_HEADER + 2) half.trial(TRIAL);
-  half.isJoin = false;
-  half.isFresh = half.confirm();
-  if (half.isFresh) return;
-  const at = half.length > 0 ? half.area : <usize>chunk.data;
-  half.begin(<u64>be32(at) + SIZE, REST_STAGE);
-  half.isToken = true;
-  half.done(chunk, wanted);
-}
-
-const AWAITED: u32 = 0xffffffff;
-
-/** The length of the strong header that begins here, NO, or AWAITED when the chunk ends before it is clear. */
-function awaitHeader(c: Connection, half: Half, chunk: Chunk, isClient: bool): u32 {
-  let wanted: u32 = 1;
-  while (true) {
-    const at = half.peek(chunk, wanted);
-    if (at == 0) return AWAITED;
-    const length = strongHeader(c, at, wanted, isClient);
-    if (length <= wanted) return length;
-    wanted = length;
-  }
-}
-
-/** No header begins here: the search goes on one byte further. */
-function loseStep(c: Connection, half: Half, chunk: Chunk): void {
-  const kept = half.length;
-  half.isFresh = false;
-  half.isJoin = false;
-  if (half.lost()) c.desync(BAD_BYTES);
-  half.length = kept;
-  passByte(half, chunk);
-}
-
-function passByte(half: Half, chunk: Chunk): void {
-  if (half.length == 0) chunk.advance(1);
-  else half.shift(1);
-  half.spend(1);
-}
-
-function search(c: Connection, half: Half, chunk: Chunk, isClient: bool): void {
-  while (chunk.length > 0 || half.length > 0) {
-    const length = awaitHeader(c, half, chunk, isClient);
-    if (length == AWAITED) return;
-    if (length != NO) {
-      half.trial(TRIAL);
-      return;
-    }
-    passByte(half, chunk);
-    if (half.isSpent(SEARCH_MAX)) {
-      c.giveUp();
-      return;
-    }
-  }
-}
-
 // ── gaps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The captured bytes of the chunk are used up; what is missing of it is lost. */
@@ -253,8 +151,7 @@ function loseBytes(c: Connection, half: Half, chunk: Chunk): void {
   const bytes = chunk.missing;
   chunk.advanceMissing(bytes);
   if (half.size == 0 || bytes > <u32>(half.left - half.length)) {
-    if (half.lost()) c.desync(LOST_BYTES);
-    if (chunk.direction == FROM_CLIENT) half.join();
+    loseFrames(c, half, chunk.direction == FROM_CLIENT);
   } else loseInside(c, half, bytes);
 }
 

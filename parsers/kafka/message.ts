@@ -31,7 +31,7 @@ import {
   TRACEPARENT,
 } from './attributes';
 import { errorName } from './errors';
-import { find, forget, wantTopic } from './pending';
+import { find, wantTopic, withdraw } from './pending';
 import { ANSWER, CLIENT_ID, Connection, GROUP, Half, TOPIC, TRACE, TRANSACTION } from './state';
 
 /** FindCoordinator: what the key is. */
@@ -146,7 +146,7 @@ function writeAcks(message: Message, c: Connection, half: Half): void {
   if (half.acks != 0) return;
   message.flag(MESSAGE_NO_RESPONSE);
   const entry = find(c, half.correlation);
-  if (entry != 0) forget(c, entry);
+  if (entry != 0) withdraw(c, entry);
 }
 
 /** In a fetch session a request names only what has changed; the response has what there is. */

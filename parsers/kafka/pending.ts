@@ -6,31 +6,38 @@
  * requests, so entries rarely meet. What has no room takes the place of the oldest in its way: its response will be
  * reported, but not read. The host moves the slot to a larger class (GROW) before that happens often.
  *
- *     0               4         6        7       8
- *     correlation id  API key   version  flags
+ *     0               4        5                    6                                            8
+ *     correlation id  API key  version, WANTS_TOPIC  order: the how manieth request; 0 when free
+ *
+ * A broker answers in the order of the requests. So a request before the last that was answered waits for what was lost:
+ * its id must not make a response of bytes that only look like one.
  */
 import { copy } from '../sdk/bytes';
 import { Connection, PENDING_AT } from './state';
 
 const ENTRY: u32 = 8;
 const API: usize = 4;
-const VERSION: usize = 6;
-const FLAGS: usize = 7;
+const VERSION: usize = 5;
+const ORDER: usize = 6;
 /** As in manifest.json: room for 32 and for 1024. */
 const SMALL_SLOT: u32 = 2304;
 const SMALL: u32 = (SMALL_SLOT - PENDING_AT) / ENTRY;
 const PROBES: u32 = 4;
 
-// Flags.
-const IN_USE: u8 = 1;
-/** The request names no topic: the response is asked which it has. */
-const WANTS_TOPIC: u8 = 2;
+/** Beside the version: the request names no topic, so the response is asked which it has. */
+const WANTS_TOPIC: u8 = 0x80;
+/** No version that is known is higher. */
+const VERSION_MAX: u32 = 0x7f;
+/** Requests after which one is no longer waited for. Orders begin anew at 65536. */
+const AGE_MAX: u32 = 0x4000;
 
 const spare: usize = memory.data(SMALL * ENTRY, 8);
 
 /** Whether the table is so full that entries would soon be lost, and there is a larger one. */
 export function isCrowded(c: Connection): bool {
-  return c.size == SMALL_SLOT && <u32>c.waiting >= SMALL - SMALL / 4;
+  if (c.size != SMALL_SLOT || <u32>c.waiting < SMALL - SMALL / 4) return false;
+  sweep(c);
+  return <u32>c.waiting >= SMALL - SMALL / 4;
 }
 
 /** After a move to another slot: the entries have other places in a table of another size. */
@@ -44,7 +51,7 @@ export function settle(c: Connection): void {
     c.waiting = 0;
     for (let i: u32 = 0; i < SMALL; i++) {
       const old = spare + i * ENTRY;
-      if (load<u8>(old, FLAGS) != 0) store<u64>(place(c, load<u32>(old)), load<u64>(old));
+      if (load<u16>(old, ORDER) != 0) store<u64>(place(c, load<u32>(old)), load<u64>(old));
     }
   }
   c.capacity = <u16>capacity;
@@ -52,10 +59,10 @@ export function settle(c: Connection): void {
 
 export function remember(c: Connection, correlation: u32, api: u32, version: u32): void {
   const entry = place(c, correlation);
-  store<u32>(entry, correlation);
-  store<u16>(entry, <u16>api, API);
-  store<u8>(entry, <u8>version, VERSION);
-  store<u8>(entry, IN_USE, FLAGS);
+  c.sent = max<u16>(1, c.sent + 1);
+  const call = api | (min(version, VERSION_MAX) << 8) | ((<u32>c.sent) << 16);
+  store<u64>(entry, <u64>correlation | ((<u64>call) << 32));
+  if (<u32>(<u16>(c.sent - c.swept)) >= AGE_MAX) sweep(c);
 }
 
 /** Address of the request that waits, 0 when it is not known. */
@@ -63,30 +70,63 @@ export function find(c: Connection, correlation: u32): usize {
   const mask = capacityOf(c) - 1;
   for (let i: u32 = 0; i < PROBES; i++) {
     const entry = at(c, (correlation + i) & mask);
-    if (load<u8>(entry, FLAGS) != 0 && load<u32>(entry) == correlation) return entry;
+    if (load<u16>(entry, ORDER) != 0 && load<u32>(entry) == correlation) return entry;
   }
   return 0;
 }
 
-export function forget(c: Connection, entry: usize): void {
-  store<u8>(entry, 0, FLAGS);
+function forget(c: Connection, entry: usize): void {
+  store<u16>(entry, 0, ORDER);
   c.waiting--;
 }
 
+/** The last request wants no response: the next one takes its place in the order. */
+export function withdraw(c: Connection, entry: usize): void {
+  if (orderOf(entry) == <u32>c.sent) c.sent--;
+  forget(c, entry);
+}
+
+/** Its response has come. */
+export function answer(c: Connection, entry: usize): void {
+  c.answered = load<u16>(entry, ORDER);
+  forget(c, entry);
+}
+
+/** Forgets those before the last that was answered. */
+export function sweep(c: Connection): void {
+  if (age(c, c.answered) > AGE_MAX) c.answered = <u16>(<u32>c.sent - AGE_MAX);
+  c.swept = c.sent;
+  const limit = age(c, c.answered);
+  for (let i = capacityOf(c); i > 0; i--) {
+    const entry = at(c, i - 1);
+    const order = orderOf(entry);
+    if (order != 0 && age(c, order) >= limit) forget(c, entry);
+  }
+}
+
+/** Whether this is the request behind that of the order: its response comes right behind the other's. */
+export function follows(entry: usize, order: u32): bool {
+  return orderOf(entry) == <u32>max<u16>(1, <u16>(order + 1));
+}
+
 export function wantTopic(entry: usize): void {
-  store<u8>(entry, IN_USE | WANTS_TOPIC, FLAGS);
+  store<u8>(entry, load<u8>(entry, VERSION) | WANTS_TOPIC, VERSION);
 }
 
 export function apiOf(entry: usize): u32 {
-  return load<u16>(entry, API);
+  return load<u8>(entry, API);
 }
 
 export function versionOf(entry: usize): u32 {
-  return load<u8>(entry, VERSION);
+  return load<u8>(entry, VERSION) & VERSION_MAX;
+}
+
+export function orderOf(entry: usize): u32 {
+  return load<u16>(entry, ORDER);
 }
 
 export function wantsTopic(entry: usize): bool {
-  return (load<u8>(entry, FLAGS) & WANTS_TOPIC) != 0;
+  return (load<u8>(entry, VERSION) & WANTS_TOPIC) != 0;
 }
 
 /**
@@ -100,13 +140,18 @@ function place(c: Connection, correlation: u32): usize {
   let oldest: usize = 0;
   for (let i: u32 = 0; i < PROBES; i++) {
     const entry = at(c, (correlation + i) & mask);
-    if (load<u8>(entry, FLAGS) == 0) {
+    if (orderOf(entry) == 0) {
       c.waiting++;
       return entry;
     }
-    if (oldest == 0 || correlation - load<u32>(entry) > correlation - load<u32>(oldest)) oldest = entry;
+    if (oldest == 0 || age(c, orderOf(entry)) > age(c, orderOf(oldest))) oldest = entry;
   }
   return oldest;
+}
+
+/** Requests since then. */
+function age(c: Connection, order: u32): u32 {
+  return <u32>(<u16>(<u32>c.sent - order));
 }
 
 /** A power of two. */

@@ -14,8 +14,12 @@ import { Resync } from '../sdk/resync';
 export const CLIENT_ID_MAX: u32 = 128;
 /** Bytes of a field that are kept when its chunk ends: a request header with its client id is the longest. */
 const AREA: u32 = 14 + CLIENT_ID_MAX + 2;
+/** The fields of a direction, and the levels of nesting at their end. */
 const FIELDS: u32 = 240;
-const HALF_SIZE: u32 = FIELDS + AREA;
+/** Possible frames that are kept during a search. */
+export const FRAMES: u32 = 4;
+const FRAME_SIZE: u32 = 24;
+const HALF_SIZE: u32 = FIELDS + AREA + FRAMES * FRAME_SIZE;
 /** Nested arrays. Five are the most of any schema. */
 export const DEPTH_MAX: u32 = 6;
 const LEVEL_SIZE: u32 = 12;
@@ -55,7 +59,22 @@ export const REST_STAGE: u8 = 4;
 /** The API key of a response whose request is not known. */
 export const UNKNOWN_API: u32 = 0xffff;
 
-/** One direction; its area lies behind its fields. `taken` counts what is read or passed over, without the area. */
+/** Found during a search: a header that is believed if another one stands where its frame ends. */
+@unmanaged
+export class PossibleFrame {
+  /** Stream offset; 0 for none. */
+  end: u64;
+  /** When the first byte behind it came. */
+  next: u64;
+  /** Of a response: the order of its request. */
+  order: u32;
+  reserved: u32;
+}
+
+/**
+ * One direction. Behind its fields and the levels of nesting lies its area, and then the possible frames. `taken` counts
+ * what is read or passed over, without the area.
+ */
 @unmanaged
 export class Half extends Resync {
   // ── where it is ──
@@ -119,8 +138,12 @@ export class Half extends Resync {
   /** Of the first topic that has an id. */
   topicId: u64;
 
+  // ── a search ──
+  /** Stream offset where the farthest of the possible frames ends. */
+  framesEnd: u64;
+
   get area(): usize {
-    return partOf(this, 0, AREA);
+    return changetype<usize>(this) + FIELDS;
   }
 
   /** Bytes of the frame still to be read. */
@@ -139,10 +162,25 @@ export class Half extends Resync {
     return true;
   }
 
-  /** Behind lost bytes: a frame may well begin right here, as most do with a write. */
-  join(): void {
-    this.trial(1);
-    this.isJoin = true;
+  frame(index: u32): PossibleFrame {
+    return changetype<PossibleFrame>(this.area + AREA + index * FRAME_SIZE);
+  }
+
+  /** The place for one more possible frame: of one that is over, else of the farthest; null if that is the new one. */
+  frameFor(here: u64, end: u64): PossibleFrame | null {
+    let last = this.frame(0);
+    for (let i: u32 = 1; i < FRAMES && last.end > here; i++) {
+      const frame = this.frame(i);
+      if (frame.end <= here || frame.end > last.end) last = frame;
+    }
+    if (last.end > here && last.end <= end) return null;
+    this.framesEnd = max(this.framesEnd, end);
+    return last;
+  }
+
+  forgetFrames(): void {
+    memory.fill(this.area + AREA, 0, FRAMES * FRAME_SIZE);
+    this.framesEnd = 0;
   }
 
   /** Address of the next bytes, 0 when the chunk ends before them: then they are kept. */
@@ -224,6 +262,10 @@ export class Connection extends ConnectionState {
   capacity: u16;
   /** Entries in use. */
   waiting: u16;
+  /** Orders: of the last request, of the last one that was answered, and when those before were last forgotten. */
+  sent: u16;
+  answered: u16;
+  swept: u16;
 
   @inline
   static at(slot: usize): Connection {
@@ -237,8 +279,11 @@ export class Connection extends ConnectionState {
 
   open(flags: u32): void {
     if ((flags & OPEN_MID_STREAM) == 0) return;
-    this.half(FROM_CLIENT).join();
-    this.half(FROM_SERVER).join();
+    // As behind lost bytes, a frame may well begin right here, as most do with a write.
+    for (let direction = FROM_CLIENT; direction <= FROM_SERVER; direction++) {
+      this.half(direction).lost();
+      this.half(direction).isJoin = true;
+    }
   }
 
   text(id: u32): usize {
@@ -287,6 +332,7 @@ export class Connection extends ConnectionState {
 
 if (
   offsetof<Half>() + DEPTH_MAX * LEVEL_SIZE > FIELDS ||
+  offsetof<PossibleFrame>() != FRAME_SIZE ||
   <u32>((offsetof<Connection>() + 7) & ~7) + TEXTS * 2 + 2 * HALF_SIZE + TEXTS_SIZE > PENDING_AT
 ) {
   ERROR('the state of a connection exceeds its slot');

@@ -5,7 +5,6 @@ import { expect, test } from 'vitest';
 import { OtlpEncoder } from '../../host/export/encoder/encoder.ts';
 import { toReadableSpans } from '../../host/export/readable-span.ts';
 import { SealedBatch, SpanColumns } from '../../host/spans/batch.ts';
-import type { Endpoint } from '../../host/spans/endpoint.ts';
 import { ProtocolTable } from '../../host/spans/protocols.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
 import { NGINX, REDIS, textRecord } from './fixtures.ts';
@@ -66,11 +65,18 @@ const [FIRST_LIST, LAST_LIST, IDS] = [17, 18, 19];
 const protocols = new ProtocolTable();
 protocols.add(parseManifest(JSON.stringify(MANIFEST)), new Set(), new Map([['keys', ['one', 'two']]]));
 
-const endpoints: Endpoint[] = [
-  { resource: NGINX, localAddress: '10.0.0.1', localPort: 80, remoteAddress: '10.0.0.2', remotePort: 50_000 },
-  { resource: REDIS, localAddress: '2001:db8::1', localPort: 6379, remoteAddress: 'fe80::1', remotePort: 1 },
-  { resource: NGINX, localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 },
+const [NO_FAMILY, V4, V6] = [0, 2, 10];
+/** Addresses as a socket has them, local and remote. */
+const endpoints = [
+  { resource: NGINX, family: V4, local: [10, 0, 0, 1], localPort: 80, remote: [10, 0, 0, 2], remotePort: 50_000 },
+  { resource: REDIS, family: V6, local: v6(0x2001, 0xdb8), localPort: 6379, remote: v6(0xfe80, 0), remotePort: 1 },
+  { resource: NGINX, family: NO_FAMILY, local: [], localPort: 0, remote: [], remotePort: 0 },
 ];
+
+/** An address that begins with two groups and ends with a 1. */
+function v6(first: number, second: number): number[] {
+  return [first >> 8, first & 0xff, second >> 8, second & 0xff, ...new Array(11).fill(0), 1];
+}
 
 const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }).map((value) => new TextEncoder().encode(value)),
@@ -156,10 +162,15 @@ function batchOf(rows: readonly Row[]): SealedBatch {
     columns.attributesAt[i] = at;
     columns.requestAttributes[i] = one.attributes.length >> 1;
     columns.responseAttributes[i] = one.attributes.length - (one.attributes.length >> 1);
-    columns.endpoints.push(one.endpoint);
+    columns.family[i] = one.endpoint.family;
+    columns.localPort[i] = one.endpoint.localPort;
+    columns.remotePort[i] = one.endpoint.remotePort;
+    columns.addresses.set(one.endpoint.local, i * 32);
+    columns.addresses.set(one.endpoint.remote, i * 32 + 16);
     for (const [, value] of one.attributes) at += 1 + ((value.length + 3) >>> 2);
   });
-  return new SealedBatch(columns, rows.length, protocols.list);
+  const resources = rows.map(({ endpoint }) => endpoint.resource);
+  return new SealedBatch(columns, rows.length, protocols.list, resources);
 }
 
 /** Attributes and resources as sets: their order says nothing. */

@@ -45,12 +45,11 @@ export function batch(...spans: Span[]): SealedBatch {
     columns.end.set(halves(one.endTimeUnixNano), i * 2);
     columns.attributesAt[i] = records.slice(0, i).flat(2).length;
     columns.requestAttributes[i] = records[i]!.length;
-    columns.endpoints.push({ ...NOWHERE, resource: one.resource });
   });
-  return new SealedBatch(columns, spans.length, spans.map(protocolOf));
+  const resources = spans.map(({ resource }) => resource);
+  return new SealedBatch(columns, spans.length, spans.map(protocolOf), resources);
 }
 
-const NOWHERE = { localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 };
 const TRACE_STATE = 1;
 
 /** What cannot be a constant: the trace state, and lists. */
@@ -84,8 +83,8 @@ function protocolOf({ name, kind, protocol, attributes }: Span): SpanProtocol {
     traceparentId: 0,
     tracestateId: TRACE_STATE,
     statusAttribute: undefined,
-    isServerError: () => false,
-    isClientError: () => false,
+    serverErrors: undefined,
+    clientErrors: undefined,
     requestBodyAttribute: undefined,
     responseBodyAttribute: undefined,
     nameParts: [{ literal: name }],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readConfig, settingsOf, UsageError } from '../../host/config.ts';
+import { readConfig, samplerOf, settingsOf, UsageError } from '../../host/config.ts';
 import { includesPort, parsePorts } from '../../host/discovery/ports.ts';
 
 const many = (count: number) => Array.from({ length: count }, (_, i) => `x-${i}`).join();
@@ -59,6 +59,7 @@ describe('configuration', () => {
       attributes: [],
       captureRequestHeaders: [],
       captureResponseHeaders: [],
+      sampler: 'parentbased_always_on',
       shutdownTimeout: 10_000,
       logLevel: 'info',
       logFormat: 'text',
@@ -82,6 +83,8 @@ describe('configuration', () => {
     ['OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS', 'X-Id', { captureRequestHeaders: ['x-id'] }],
     ['OTEL_INSTRUMENTATION_HTTP_CLIENT_CAPTURE_RESPONSE_HEADERS', 'server', { captureResponseHeaders: ['server'] }],
     ['SPANWIRE_PAYLOAD', '16K', { payload: 16_384 }],
+    ['OTEL_TRACES_SAMPLER', 'always_off', { sampler: 'always_off' }],
+    ['OTEL_TRACES_SAMPLER', 'ParentBased_TraceIdRatio', { sampler: 'parentbased_traceidratio' }],
   ])('%s=%s', (name, value, expected) => {
     expect(readConfig({}, { [name]: value })).toMatchObject(expected);
   });
@@ -127,11 +130,30 @@ describe('configuration', () => {
     [{ otlpEndpoint: 'localhost:4318' }, {}, '--otlp-endpoint: must be a URL'],
     [{ otlpEndpoint: 'ftp://x' }, {}, '--otlp-endpoint: must be a URL'],
     [{ shutdownTimeout: '-1' }, {}, '--shutdown-timeout: '],
+    [{ sampler: 'sometimes' }, {}, '--sampler: Invalid option: expected one of "always_on"|'],
+    [{ sampler: 'traceidratio', samplerArg: '10%' }, {}, '--sampler-arg: "10%" is not a ratio from 0 to 1'],
+    [{ sampler: 'traceidratio', samplerArg: '1.5' }, {}, '--sampler-arg: "1.5" is not a ratio from 0 to 1'],
+    [{}, { OTEL_TRACES_SAMPLER: 'xray' }, 'OTEL_TRACES_SAMPLER: Invalid option'],
+    [
+      {},
+      { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '-1' },
+      'OTEL_TRACES_SAMPLER_ARG: "-1" is not a ratio',
+    ],
     [{}, { BEYLA_OPEN_PORT: '99999' }, 'BEYLA_OPEN_PORT: "99999"'],
     [{}, { OTEL_EBPF_TRACE_PRINTER: 'xml' }, 'OTEL_EBPF_TRACE_PRINTER: '],
   ])('%o %o: a usage error that names the option', (options, environment, words) => {
     expect(() => readConfig(options, environment)).toThrow(UsageError);
     expect(() => readConfig(options, environment)).toThrow(words);
+  });
+
+  test('what becomes of traces says the sampler, and its argument where it takes one', () => {
+    const sampler = (name: string, argument?: string) =>
+      samplerOf(readConfig({ sampler: name, samplerArg: argument }, {}));
+    expect(sampler('traceidratio', ' 0.25 ')).toEqual({ followsParent: false, bound: 2 ** 30 - 1 });
+    expect(sampler('parentbased_traceidratio')).toEqual({ followsParent: true, bound: 2 ** 32 });
+    expect(sampler('always_on', 'anything')).toEqual({ followsParent: false, bound: 2 ** 32 });
+    expect(sampler('parentbased_always_off')).toEqual({ followsParent: true, bound: 0 });
+    expect(samplerOf(readConfig({}, {}))).toEqual({ followsParent: true, bound: 2 ** 32 });
   });
 
   test('every wrong option is named at once', () => {

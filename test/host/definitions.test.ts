@@ -3,10 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCounters, sumCounters } from '../../host/self/counters.ts';
 import { Assembler } from '../../host/spans/assemble.ts';
-import { Definitions } from '../../host/spans/definitions.ts';
-import { Messages } from '../../host/spans/messages.ts';
 import { Pairing } from '../../host/spans/pairing.ts';
 import { ProtocolTable } from '../../host/spans/protocols.ts';
+import { Resources } from '../../host/spans/resources.ts';
 import type { Attributes, Span } from '../../host/spans/span.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
 import {
@@ -19,6 +18,7 @@ import {
   REQUEST,
   RESPONSE,
 } from '../../parsers/sdk/abi.ts';
+import { Definitions, Messages } from './engine-parts.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
 import { type AttributeRecord, definitionMemory, messageMemory, reference } from './message-memory.ts';
 
@@ -29,27 +29,25 @@ const MANIFEST = parseManifest(
     attributes: NAMES.map((name, index) => ({ id: index + 1, name, type: 'string' })),
   }).replace('ask {rpc.method}', 'ask'),
 );
-const ENDPOINT = { resource: { attributes: {} }, localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 };
 
 /** Messages of one connection, all the way to spans. */
 class Rig {
   readonly counters = createCounters();
-  readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 });
-  readonly pairing: Pairing;
+  readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 }, (connection, request, response) => {
+    this.#assembler.add(connection, request, response);
+  });
+  readonly pairing = new Pairing(this.messages.engine);
   readonly spans: Span[] = [];
   readonly #assembler: Assembler;
 
   constructor() {
     const table = new ProtocolTable();
     table.add(MANIFEST, new Set());
-    this.#assembler = new Assembler(this.messages, table, this.counters, {
+    this.#assembler = new Assembler(this.messages.engine, table, new Resources(), this.counters, {
       batchSpans: 8,
       emit: (batch) => {
         for (let i = 0; i < batch.length; i++) this.spans.push(batch.read(i));
       },
-    });
-    this.pairing = new Pairing(this.messages, this.counters, (_, request, response) => {
-      this.#assembler.add(request, response, 0, ENDPOINT, true);
     });
     this.pairing.open(0, true);
     this.pairing.open(1, true);
@@ -82,7 +80,7 @@ class Rig {
   }
 
   count(name: keyof ReturnType<typeof sumCounters>): number {
-    return sumCounters([this.counters])[name];
+    return this.messages.count(this.counters)[name];
   }
 }
 
@@ -342,8 +340,8 @@ describe('Definitions', () => {
     expect(definitions.mergedWords).toBe(2000);
     expect(definitions.mergedWords * 4).toBeLessThanOrEqual(MESSAGE_MAX);
     expect(definitions.isPartial).toBe(true);
-    const messages = new Messages({ messages: 10, attributeBytes: 1 << 16 });
-    const m = messages.take(memory, 0, 0, definitions);
+    const { messages } = definitions;
+    const m = messages.take(memory, 0, 0);
     expect(messages.attributes[m]).toBe(4);
     expect(messages.flags[m]! & MESSAGE_PARTIAL).toBe(MESSAGE_PARTIAL);
   });

@@ -50,7 +50,6 @@ describe('addressText', () => {
 
 describe('addPeerAttributes', () => {
   const endpoint: Endpoint = {
-    resource: { attributes: {} },
     localAddress: '10.0.0.1',
     localPort: 80,
     remoteAddress: '10.0.0.2',

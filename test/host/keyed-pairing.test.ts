@@ -1,11 +1,10 @@
 /** Pairing by correlation key, and without any: the counterparts of pairing.test.ts. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCounters, sumCounters } from '../../host/self/counters.ts';
-import { KeyTable } from '../../host/spans/key-table.ts';
-import { Messages } from '../../host/spans/messages.ts';
+import { createCounters, type sumCounters } from '../../host/self/counters.ts';
 import { KEY, NONE, PAIRING_MODES, Pairing } from '../../host/spans/pairing.ts';
 import { MESSAGE_NO_RESPONSE, MESSAGE_PUSH, ONEWAY, REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
+import { KeyTable, Messages } from './engine-parts.ts';
 import { messageMemory } from './message-memory.ts';
 
 const MS = 1_000_000;
@@ -25,14 +24,15 @@ class Rig {
   readonly counters = createCounters();
   readonly messages: Messages;
   readonly pairing: Pairing;
-  nowMs = performance.now();
+  nowMs: number;
 
   constructor({ inSync = true, limit = 1 << 20, mode = KEY, connections = 1, attributeBytes = 1 << 26 } = {}) {
-    this.messages = new Messages({ messages: limit, attributeBytes });
-    this.pairing = new Pairing(this.messages, this.counters, (_, request, response) => {
+    this.messages = new Messages({ messages: limit, attributeBytes }, (_, request, response) => {
       const { status } = this.messages;
       this.pairs.push([status[request]!, response < 0 ? -1 : status[response]!]);
     });
+    this.nowMs = performance.now();
+    this.pairing = new Pairing(this.messages.engine);
     for (let connection = 0; connection < connections; connection++) this.pairing.open(connection, inSync, mode);
   }
 
@@ -57,11 +57,11 @@ class Rig {
   }
 
   count(name: keyof ReturnType<typeof sumCounters>): number {
-    return sumCounters([this.counters])[name];
+    return this.messages.count(this.counters)[name];
   }
 
   expectBalanced(): void {
-    const c = sumCounters([this.counters]);
+    const c = this.messages.count(this.counters);
     const dropped =
       c.messages_dropped_desync + c.messages_dropped_unpaired + c.messages_dropped_closed + c.messages_dropped_overflow;
     expect(c.messages_in).toBe(2 * c.pairs + c.messages_oneway + c.messages_push + dropped + c.messages_pending);
@@ -375,7 +375,9 @@ describe('KeyTable', () => {
           expect(table.size).toBe(model.size);
         }
         for (const [key, number] of model) {
-          expect(table.get(...(key.split(',').map(Number) as [number, number, number]))).toBe(number);
+          const words = key.split(',').map(Number) as [number, number, number];
+          expect(table.get(...words)).toBe(number);
+          expect(table.remove(...words)).toBe(number);
         }
       }),
       { numRuns: 100 },
@@ -388,5 +390,7 @@ describe('KeyTable', () => {
     for (let key = 0; key < 100_000; key += 2) expect(table.remove(key % 7, key, key >>> 3)).toBe(key);
     for (let key = 0; key < 100_000; key++) expect(table.get(key % 7, key, key >>> 3)).toBe(key % 2 === 0 ? -1 : key);
     expect(table.size).toBe(50_000);
+    for (let key = 1; key < 100_000; key += 2) expect(table.remove(key % 7, key, key >>> 3)).toBe(key);
+    expect(table.size).toBe(0);
   });
 });

@@ -1,5 +1,11 @@
 /** Messages and definitions as a parser puts them out: words of its memory, laid out as parsers/sdk/abi.ts says. */
 
+import { expect } from 'vitest';
+import { Engine } from '../../host/engine/engine.ts';
+import { SLAB } from '../../host/engine/layout/messages.ts';
+import { PROTOCOL_TABLE } from '../../host/engine/layout/protocols.ts';
+import { ROW_WORDS } from '../../host/engine/layout/spans.ts';
+import { ProtocolRules } from '../../host/spans/protocol-rules.ts';
 import type { SpanProtocol } from '../../host/spans/protocols.ts';
 import { Refiner, refinedMax } from '../../host/spans/refine.ts';
 import {
@@ -91,11 +97,19 @@ function record(head: number, attributes: readonly AttributeRecord[]): { view: D
   return { view, words: new Uint32Array(view.buffer) };
 }
 
+const engine = new Engine();
+const rules = new ProtocolRules(engine);
+
 /** Attributes of a message as they stand in a batch. */
 export function refined(protocol: SpanProtocol, attributes: readonly AttributeRecord[]) {
   const source = messageMemory({ attributes }).subarray(MESSAGE_SIZE >>> 2);
-  const words = new Uint32Array(refinedMax(source.length, attributes.length));
-  const refiner = new Refiner(words);
-  refiner.take(protocol, source, 0, attributes.length, 0);
-  return { words, count: refiner.count };
+  rules.put(0, protocol);
+  const refiner = new Refiner(engine, [protocol]);
+  engine.serve({ change: refiner.change.bind(refiner) });
+  engine.u32.set(source, SLAB >>> 2);
+  const address = engine.u32[PROTOCOL_TABLE >>> 2]!;
+  const end = engine.exports.refine!(0, address, SLAB, attributes.length, ROW_WORDS)!;
+  const words = engine.u32.slice(ROW_WORDS >>> 2, end >>> 2);
+  expect(words.length).toBeLessThanOrEqual(refinedMax(source.length, attributes.length));
+  return { words, count: engine.exports.takenAttributes!()! };
 }

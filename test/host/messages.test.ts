@@ -1,16 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCounters } from '../../host/self/counters.ts';
-import { Definitions } from '../../host/spans/definitions.ts';
-import { Messages } from '../../host/spans/messages.ts';
+import { Messages } from './engine-parts.ts';
 import { messageMemory } from './message-memory.ts';
 
 const LIMITS = { messages: 1 << 16, attributeBytes: 64 << 20 };
 
-const definitions = new Definitions(createCounters());
-
 function take(messages: Messages, memory: Uint32Array, at = 0): number {
-  return messages.take(memory, at, 0, definitions);
+  return messages.take(memory, at, 0);
 }
 
 describe('Messages', () => {
@@ -32,13 +28,13 @@ describe('Messages', () => {
     const m = take(messages, memory);
     expect(messages.flags[m]).toBe(0x8001);
     expect(messages.status[m]).toBe(404);
-    expect([messages.firstHigh[m], messages.firstLow[m]]).toEqual([1, 5]);
-    expect([messages.lastHigh[m], messages.lastLow[m]]).toEqual([2, 6]);
-    expect(messages.bodyBytes[m]).toBe(2 ** 40 + 7);
+    expect([...messages.first.subarray(m * 2, m * 2 + 2)]).toEqual([5, 1]);
+    expect([...messages.last.subarray(m * 2, m * 2 + 2)]).toEqual([6, 2]);
+    expect([...messages.bodyBytes.subarray(m * 2, m * 2 + 2)]).toEqual([7, 2 ** 8]);
     expect(messages.protocol[m]).toBe(11);
     expect(messages.attributes[m]).toBe(2);
     const at = messages.attributesAt[m]!;
-    expect(messages.slab.words.subarray(at, at + messages.attributesWords[m]!)).toEqual(memory.subarray(16));
+    expect(messages.words.subarray(at, at + messages.attributesWords[m]!)).toEqual(memory.subarray(16));
   });
 
   test('a message at any address of the memory is read from there', () => {
@@ -100,7 +96,7 @@ describe('Messages', () => {
         for (const { m, status, words } of taken) {
           const at = messages.attributesAt[m]!;
           expect(messages.status[m]).toBe(status);
-          expect(messages.slab.words.subarray(at, at + messages.attributesWords[m]!)).toEqual(words);
+          expect(messages.words.subarray(at, at + messages.attributesWords[m]!)).toEqual(words);
         }
       }),
       { numRuns: 100 },

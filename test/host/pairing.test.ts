@@ -1,10 +1,10 @@
 /** The rule: a pair that is emitted is a pair of the wire. In doubt it is held; disproved, it is dropped and counted. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCounters, sumCounters } from '../../host/self/counters.ts';
-import { Messages } from '../../host/spans/messages.ts';
+import { createCounters, type sumCounters } from '../../host/self/counters.ts';
 import { Pairing } from '../../host/spans/pairing.ts';
 import { MESSAGE_NO_RESPONSE, MESSAGE_PUSH, ONEWAY, REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
+import { Messages } from './engine-parts.ts';
 import { messageMemory } from './message-memory.ts';
 
 const MS = 1_000_000;
@@ -18,16 +18,17 @@ class Rig {
   #now = 0;
 
   constructor({ inSync = true, limit = 1 << 20 } = {}) {
-    this.messages = new Messages({ messages: limit, attributeBytes: 1 << 26 });
-    this.pairing = new Pairing(this.messages, this.counters, (_, request, response) => {
+    this.messages = new Messages({ messages: limit, attributeBytes: 1 << 26 }, (_, request, response) => {
       const { status } = this.messages;
       this.pairs.push([status[request]!, response < 0 ? -1 : status[response]!]);
     });
+    this.pairing = new Pairing(this.messages.engine);
     this.pairing.open(0, inSync);
   }
 
   say(type: number, id: number, timeNs = this.#now, flags = 0): void {
     this.#now = timeNs + 1000;
+    this.pairing.setNow(performance.now());
     this.pairing.message(0, type, flags, messageMemory({ type, flags, status: id, first: timeNs }), 0);
     this.expectBalanced();
   }
@@ -43,11 +44,11 @@ class Rig {
   }
 
   count(name: keyof ReturnType<typeof sumCounters>): number {
-    return sumCounters([this.counters])[name];
+    return this.messages.count(this.counters)[name];
   }
 
   expectBalanced(): void {
-    const c = sumCounters([this.counters]);
+    const c = this.messages.count(this.counters);
     const dropped =
       c.messages_dropped_desync + c.messages_dropped_unpaired + c.messages_dropped_closed + c.messages_dropped_overflow;
     expect(c.messages_in).toBe(2 * c.pairs + c.messages_oneway + c.messages_push + dropped + c.messages_pending);

@@ -1,5 +1,6 @@
 /** Records in, spans out: the whole data path of one shard on traffic that the test scripts. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createSampler } from '../../host/spans/sampler.ts';
 import type { ParserModule } from '../../host/wasm/admit.ts';
 import { loadModules, shippedModuleFolder } from '../../host/wasm/load.ts';
 import { buildParsers } from '../../parsers/build.ts';
@@ -61,7 +62,7 @@ describe('spans of the shipped parsers', () => {
   });
 
   test('the traceparent of the request is the parent', () => {
-    const rig = createRig(shipped);
+    const rig = createRig(shipped, { sampler: createSampler('always_on') });
     const talk = new Conversation(rig.source, 0);
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
     talk.ask(REQUEST.replace('\r\n\r\n', `\r\ntraceparent: ${traceparent}\r\ntracestate: a=1\r\n\r\n`), 1);

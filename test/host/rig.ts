@@ -75,7 +75,7 @@ export function expectBalanced({ counters, source, spans }: Rig): void {
   expect(c.records_in).toBe(c.records_data + c.records_eof + c.records_close + c.records_malformed);
   expect(c.messages_in).toBe(2 * c.pairs + c.messages_oneway + c.messages_push + dropped + c.messages_pending);
   expect(c.pairs + c.messages_oneway).toBe(
-    c.spans_made + c.pairs_dropped_unconfirmed + c.pairs_dropped_untimed + c.pairs_held,
+    c.spans_made + c.spans_unsampled + c.pairs_dropped_unconfirmed + c.pairs_dropped_untimed + c.pairs_held,
   );
   expect(spans.length).toBe(c.spans_made);
   expect(Object.entries(c).filter(([, value]) => !(value >= 0))).toEqual([]);

@@ -1,7 +1,7 @@
 /** https://www.w3.org/TR/trace-context/#traceparent-header */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { emptyTraceParent, IdSource, parseTraceParent } from '../../host/spans/trace-context.ts';
+import { emptyTraceParent, IdSource, parseTraceParent } from './trace-context.ts';
 
 const VALID = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 

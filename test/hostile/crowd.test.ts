@@ -3,10 +3,10 @@
  * traffic finds room, by any pairing.
  */
 import { describe, expect, test } from 'vitest';
-import { createCounters, sumCounters } from '../../host/self/counters.ts';
-import { Messages } from '../../host/spans/messages.ts';
+import { createCounters } from '../../host/self/counters.ts';
 import { FIFO, KEY, Pairing } from '../../host/spans/pairing.ts';
 import { REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
+import { Messages } from '../host/engine-parts.ts';
 import { messageMemory } from '../host/message-memory.ts';
 import { Conversation } from '../host/scripted-source.ts';
 import { HOSTILE_MANIFEST, hostile, times } from './modules.ts';
@@ -70,8 +70,8 @@ describe('1,000 greedy connections', () => {
     'by %s, of %s messages, leave room for ten waiting requests on each of 100 others',
     (_, __, mode, memory, each) => {
       const counters = createCounters();
-      const messages = new Messages({ messages: 1 << 18, attributeBytes: MEGABYTES << 20 });
-      const pairing = new Pairing(messages, counters, () => {});
+      const messages = new Messages({ messages: 1 << 18, attributeBytes: MEGABYTES << 20 }, () => {});
+      const pairing = new Pairing(messages.engine);
       const say = (connection: number, type: number, key: number, what = short) => {
         what[4] = key;
         pairing.message(connection, type, 0, what, 0);
@@ -85,7 +85,7 @@ describe('1,000 greedy connections', () => {
           for (let key = 0; key < 10; key++) say(connection, type, key);
         }
       }
-      const c = sumCounters([counters]);
+      const c = messages.count(counters);
       expect(c.pairs).toBe(1000);
       expect(messages.used).toBe(c.messages_pending);
       for (let connection = 0; connection < GREEDY + 100; connection++) pairing.close(connection);

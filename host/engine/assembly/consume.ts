@@ -8,6 +8,8 @@ import {
   ATTRIBUTE_VALUE,
   ATTRIBUTES_MAX,
   DEFINE,
+  DESYNC,
+  GIVE_UP,
   GROW,
   MESSAGE_ATTRIBUTES,
   MESSAGE_MAX,
@@ -15,6 +17,7 @@ import {
   MESSAGE_SIZE,
   ONEWAY,
   OUT_FLAGS,
+  OUT_KEY,
   OUT_LENGTH,
   OUT_LONG,
   OUT_SHORT,
@@ -27,6 +30,7 @@ import {
   UNDEFINE,
   UPGRADE,
 } from '../../../parsers/sdk/abi';
+import { SKIP as SKIP_TO } from '../layout/connections';
 import {
   AREA_ALLOWANCE,
   AREA_KINDS,
@@ -46,8 +50,9 @@ import {
   WRONG_SIZE,
   WRONG_SLOT,
 } from '../layout/front';
-import { count } from './count';
-import { message, pairPlace, record } from './host';
+import { define, undefine } from './definitions';
+import { pairPlace, record } from './host';
+import { desync, message } from './pairing';
 import { ownerOf } from './stage';
 
 /**
@@ -79,15 +84,15 @@ export function consume(area: i32, from: i32, length: i32): i32 {
 
 /** Whether the record of `size` bytes at `at` is what its type says. */
 export function isSound(area: i32, at: i32, size: u32): bool {
-  const type = <u32>load<u16>(at + OUT_TYPE);
+  const type = <i32>load<u16>(at + OUT_TYPE);
   if (type <= ONEWAY) return isMessage(area, at, size, type);
   if (type == DEFINE) {
-    return size >= OUT_LONG && fits(area, at + OUT_LONG, at + size, load<u32>(at + OUT_VALUE));
+    return size >= <u32>OUT_LONG && fits(area, at + OUT_LONG, at + size, load<u32>(at + OUT_VALUE));
   }
   return size >= <u32>(type == SKIP || type == UNDEFINE ? OUT_LONG : OUT_SHORT);
 }
 
-function isMessage(area: i32, at: i32, size: u32, type: u32): bool {
+function isMessage(area: i32, at: i32, size: u32, type: i32): bool {
   if (size < <u32>MESSAGE_SIZE || type == 0) return false;
   if (<u32>load<u8>(at + MESSAGE_PROTOCOL) >= load<u32>(area + AREA_PROTOCOLS)) return false;
   return fits(area, at + MESSAGE_SIZE, at + size, load<u16>(at + MESSAGE_ATTRIBUTES));
@@ -107,11 +112,11 @@ function fits(area: i32, from: i32, end: i32, attributes: u32): bool {
     cursor = value + <i32>((length + 3) & ~3);
     if (kind == KIND_STRING) continue;
     if (kind != KIND_PAIR) {
-      if (!isLength(kind, length)) count(area + AREA_REFUSED, 1);
+      if (!isLength(kind, length)) add(area + AREA_REFUSED);
       continue;
     }
     if (++pairs > PAIRS_MAX || cursor > end) return false;
-    if (pairPlace(head & 0xffff, value, length) < 0) count(area + AREA_REFUSED, 1);
+    if (pairPlace(head & 0xffff, value, length) < 0) add(area + AREA_REFUSED);
   }
   return cursor <= end;
 }
@@ -127,14 +132,27 @@ function isLength(kind: u32, length: u32): bool {
 function take(area: i32, connection: i32, at: i32): void {
   const type = <i32>load<u16>(at + OUT_TYPE);
   if (type <= ONEWAY) {
-    count(area + AREA_MESSAGES, 1);
+    add(area + AREA_MESSAGES);
     message(connection, type, load<u16>(at + OUT_FLAGS), at);
-    return;
-  }
-  if (type == GROW || type == SHRINK || type == UPGRADE) {
+  } else if (type == DEFINE) define(connection, at);
+  else if (type == UNDEFINE) undefine(connection, at);
+  else if (type == DESYNC) desync(connection);
+  else if (type == SKIP) skip(connection, at);
+  else if (type == GIVE_UP) record(connection, type, 0);
+  else if (type == GROW || type == SHRINK || type == UPGRADE) {
     store<i32>(area + AREA_ALLOWANCE, load<i32>(area + AREA_ALLOWANCE) - RECORDS_PER_CHANGE);
+    record(connection, type, load<u32>(at + OUT_VALUE));
   }
-  record(connection, type, at);
+}
+
+/** What lies before the offset need not be copied to the module. */
+function skip(connection: i32, at: i32): void {
+  const key = connection * 2 + (load<i32>(at + OUT_VALUE) & 1);
+  store<f64>(SKIP_TO + (key << 3), <f64>load<u64>(at + OUT_KEY));
+}
+
+function add(at: i32): void {
+  store<f64>(at, load<f64>(at) + 1);
 }
 
 function wrong(area: i32, value: u32, what: i32): i32 {

@@ -33,15 +33,15 @@ import {
   STREAM,
 } from '../layout/connections';
 import {
-  BYTES_CAPTURED,
-  BYTES_GAP_TRUNCATED,
-  BYTES_MOVED,
-  BYTES_SKIPPED,
-  CHUNKS as COUNTED_CHUNKS,
-  RECORDS_DATA,
+  COUNT_BYTES_CAPTURED,
+  COUNT_BYTES_GAP_TRUNCATED,
+  COUNT_BYTES_MOVED,
+  COUNT_BYTES_SKIPPED,
+  COUNT_CHUNKS,
+  COUNT_RECORDS_DATA,
 } from '../layout/counters';
 import { AREA_OF_MODULE, RECORDS, TRIED } from '../layout/front';
-import { count } from './count';
+import { count } from './counters';
 import { hasRoom, ownerOf, stage } from './stage';
 
 /** Stages plain records of from … end; returns the address of the first one that is not plain, or where the batch ends. */
@@ -61,8 +61,8 @@ export function decode(from: i32, end: i32, second: u32): i32 {
   }
   store<f64>(TRIED, <f64>tried);
   store<f64>(RECORDS, load<f64>(RECORDS) + records);
-  count(RECORDS_DATA, records);
-  count(COUNTED_CHUNKS, records);
+  count(COUNT_RECORDS_DATA, records);
+  count(COUNT_CHUNKS, records);
   return at;
 }
 
@@ -95,8 +95,8 @@ function take(at: i32, connection: u32, direction: u32, area: i32, slot: u32, ca
   const from = direction == <u32>load<u8>(CLIENT_DIRECTION + connection) ? FROM_CLIENT : FROM_SERVER;
   const time = load<u64>(at + RECORD_TIMESTAMP_NS);
   stage(area, slot, DATA | (from << 8), at + RECORD_SIZE, needed, moved, time, <u64>next);
-  count(BYTES_MOVED, <f64>moved);
-  count(BYTES_CAPTURED, <f64>captured);
-  count(BYTES_GAP_TRUNCATED, <f64>moved - <f64>captured);
-  if (needed != captured) count(BYTES_SKIPPED, <f64>(captured - needed));
+  count(COUNT_BYTES_MOVED, <f64>moved);
+  count(COUNT_BYTES_CAPTURED, <f64>captured);
+  count(COUNT_BYTES_GAP_TRUNCATED, <f64>moved - <f64>captured);
+  if (needed != captured) count(COUNT_BYTES_SKIPPED, <f64>(captured - needed));
 }

@@ -7,6 +7,22 @@ import { SPANS_REGION } from './regions.ts';
 /** Rows of a batch at most. */
 export const ROWS_MAX = 8192;
 
+/** Bits of ROW_FLAGS. */
+export const SPAN_SERVER = 1;
+export const SPAN_ERROR = 2;
+export const SPAN_PARTIAL = 4;
+export const SPAN_HAS_PARENT = 8;
+export const SPAN_SUSPECT = 16;
+/** The request expects no response: duration is the request's own. */
+export const SPAN_ONE_WAY = 32;
+
+/**
+ * However many spans a batch may hold, as a request it stays below the 4 MiB that gRPC receivers take by default: what a
+ * span takes in it beside its attributes' values, and what all may come to when no value stands in a name as well.
+ */
+export const REQUEST_BYTES_PER_SPAN = 560;
+export const REQUEST_BYTES_MAX = 3_000_000;
+
 export const ROW_TRACE_ID = SPANS_REGION; // 4 × u32
 export const ROW_SPAN_ID = ROW_TRACE_ID + 16 * ROWS_MAX; // 2 × u32
 export const ROW_PARENT_SPAN_ID = ROW_SPAN_ID + 8 * ROWS_MAX; // 2 × u32
@@ -37,5 +53,11 @@ export const ROW_ADDRESSES = ROW_FAMILY + ROWS_MAX;
 /** Refined attributes (host/spans/refine.ts) of request and response, one row's behind the other's. */
 export const ROW_WORDS = ROW_ADDRESSES + 32 * ROWS_MAX; // u32
 export const ROW_WORDS_MAX = 1 << 20;
+/** Rows that are filled, and words of their attributes. */
+export const ROW_COUNT = ROW_WORDS + 4 * ROW_WORDS_MAX; // u32
+export const ROW_WORDS_USED = ROW_COUNT + 4; // u32
+/** The caller's clock in milliseconds: now, and when the first row was filled. */
+export const ROWS_NOW = ROW_COUNT + 8; // f64
+export const ROWS_SINCE = ROWS_NOW + 8; // f64
 /** Free for what says how protocols are refined, measured and encoded, and for the encoder's output. */
-export const ROWS_FREE = ROW_WORDS + 4 * ROW_WORDS_MAX;
+export const ROWS_FREE = ROW_COUNT + 64;

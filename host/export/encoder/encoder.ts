@@ -28,10 +28,8 @@ const TABLES_BYTES = 4 * 1024 * 1024;
 const TABLES_FULL = TABLES_BYTES / 2;
 /** Alignment and slack of everything that a batch takes but for its columns. */
 const BATCH_ROOM = 4096;
-/** Of an endpoint whose record is not written yet. */
-const NOWHERE = 0;
 
-const COLUMNS: readonly (readonly [offset: number, name: Exclude<keyof SpanColumns, 'endpoints'>])[] = [
+const COLUMNS: readonly (readonly [offset: number, name: keyof SpanColumns])[] = [
   [l.BATCH_PROTOCOL, 'protocol'],
   [l.BATCH_FLAGS, 'flags'],
   [l.BATCH_TRACE_FLAGS, 'traceFlags'],
@@ -58,7 +56,7 @@ export class OtlpEncoder {
   readonly #protocols = new Map<SpanProtocol, ProtocolRecord>();
   readonly #encodedResources = new WeakMap<Resource, Uint8Array>();
   /** Of the batch at work. */
-  readonly #endpoints = new Map<Endpoint, number>();
+  readonly #endpoints = new Map<string, number>();
   readonly #resources = new Map<Resource, number>();
 
   constructor({ name, version = '' }: InstrumentationScope) {
@@ -76,12 +74,13 @@ export class OtlpEncoder {
     return requests.length === 1 ? requests[0]! : Buffer.concat(requests);
   }
 
-  #encodeBatch({ columns, length, protocols }: SealedBatch): Uint8Array {
-    this.#begin(columns);
+  #encodeBatch(sealed: SealedBatch): Uint8Array {
+    const { columns, length, protocols } = sealed;
+    this.#begin(sealed);
     const batch = this.#batch.take(l.BATCH_SIZE);
     const { fixedBytes, copies } = this.#putProtocols(batch, columns.protocol, protocols);
     for (const [offset, name] of COLUMNS) this.#set(batch + offset, this.#putColumn(columns[name]));
-    this.#putEndpoints(batch, columns.endpoints);
+    this.#putEndpoints(batch, sealed);
     this.#putResources(batch);
     this.#set(batch + l.BATCH_SPANS, length);
     this.#set(batch + l.BATCH_NEXT, this.#batch.take(length * 4));
@@ -90,7 +89,7 @@ export class OtlpEncoder {
     return new Uint8Array(this.#exports.memory.buffer).slice(output, end);
   }
 
-  #begin(columns: SpanColumns): void {
+  #begin({ columns, resources, length }: SealedBatch): void {
     if (this.#tables.used > TABLES_FULL) {
       this.#tables.clear();
       this.#protocols.clear();
@@ -100,13 +99,11 @@ export class OtlpEncoder {
     this.#batch.clear();
     let bytes = BATCH_ROOM + this.#scope.length;
     for (const [, name] of COLUMNS) bytes += columns[name].byteLength + SLACK;
-    for (const endpoint of columns.endpoints) {
-      if (this.#endpoints.has(endpoint)) continue;
-      this.#endpoints.set(endpoint, NOWHERE);
-      if (!this.#resources.has(endpoint.resource)) this.#resources.set(endpoint.resource, this.#resources.size);
+    for (const resource of resources) {
+      if (!this.#resources.has(resource)) this.#resources.set(resource, this.#resources.size);
     }
     for (const resource of this.#resources.keys()) bytes += this.#encoded(resource).length + 2 * SLACK;
-    bytes += columns.endpoints.length * (l.ENDPOINT_SIZE + 2 * SLACK);
+    bytes += length * (l.ENDPOINT_SIZE + 2 * SLACK);
     this.#batch.reserve(bytes);
     this.#tables.reserve(0);
   }
@@ -138,26 +135,37 @@ export class OtlpEncoder {
     return record;
   }
 
-  #putColumn(column: SpanColumns[Exclude<keyof SpanColumns, 'endpoints'>]): number {
+  #putColumn(column: SpanColumns[keyof SpanColumns]): number {
     const at = this.#batch.take(column.byteLength);
     const Column = column.constructor as new (buffer: ArrayBufferLike, at: number, length: number) => typeof column;
     new Column(this.#exports.memory.buffer, at, column.length).set(column as never);
     return at;
   }
 
-  #putEndpoints(batch: number, endpoints: readonly Endpoint[]): void {
-    for (const endpoint of this.#endpoints.keys()) this.#endpoints.set(endpoint, this.#putEndpoint(endpoint));
-    const table = this.#batch.take(endpoints.length * 4);
-    for (let i = 0; i < endpoints.length; i++) this.#set(table + i * 4, this.#endpoints.get(endpoints[i]!)!);
+  #putEndpoints(batch: number, sealed: SealedBatch): void {
+    const { columns, resources, length } = sealed;
+    const table = this.#batch.take(length * 4);
+    for (let i = 0; i < length; i++) {
+      const resource = this.#resources.get(resources[i]!)!;
+      const addresses = Buffer.from(columns.addresses.buffer, columns.addresses.byteOffset + i * 32, 32);
+      const ports = `${columns.family[i]} ${columns.localPort[i]} ${columns.remotePort[i]}`;
+      const key = `${resource} ${ports} ${addresses.toString('latin1')}`;
+      let at = this.#endpoints.get(key);
+      if (at === undefined) {
+        at = this.#putEndpoint(resource, sealed.endpoint(i));
+        this.#endpoints.set(key, at);
+      }
+      this.#set(table + i * 4, at);
+    }
     this.#set(batch + l.BATCH_ENDPOINTS, table);
   }
 
-  #putEndpoint(endpoint: Endpoint): number {
+  #putEndpoint(resource: number, endpoint: Endpoint): number {
     const { bytes, view } = this.#batch;
     const at = this.#batch.take(l.ENDPOINT_SIZE);
     const text = (offset: number, address: string) =>
       utf8.encodeInto(address, bytes.subarray(at + offset, at + offset + l.ENDPOINT_ADDRESS_MAX)).written;
-    this.#set(at + l.ENDPOINT_RESOURCE, this.#resources.get(endpoint.resource)!);
+    this.#set(at + l.ENDPOINT_RESOURCE, resource);
     view.setUint16(at + l.ENDPOINT_LOCAL_PORT, endpoint.localPort, true);
     view.setUint16(at + l.ENDPOINT_REMOTE_PORT, endpoint.remotePort, true);
     view.setUint16(at + l.ENDPOINT_LOCAL_LENGTH, text(l.ENDPOINT_LOCAL, endpoint.localAddress), true);

@@ -18,7 +18,11 @@ export function accountingErrors({ kernel, host }: Counters): string[] {
       2 * host.pairs + host.messages_oneway + host.messages_push + dropped('messages'),
     ],
     ['messages that wait = 0', host.messages_pending, 0],
-    ['pairs + one-way = spans + dropped', host.pairs + host.messages_oneway, host.spans_made + dropped('pairs')],
+    [
+      'pairs + one-way = spans + unsampled + dropped',
+      host.pairs + host.messages_oneway,
+      host.spans_made + host.spans_unsampled + dropped('pairs'),
+    ],
     ['pairs that wait = 0', host.pairs_held, 0],
     ['spans = exported + dropped', host.spans_made, host.spans_exported + dropped('spans')],
     ['spans that wait = 0', host.spans_queued, 0],
