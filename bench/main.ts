@@ -35,7 +35,7 @@ addCommon(program.command('live'), 'pairs of rounds', 3)
   .addOption(whole('--soak <n>', 'then so many seconds with the agent, memory sampled every second; 0: none', 0))
   .action(async (options) => (await import('./live.ts')).benchLive(options));
 addCommon(program.command('sandbox'), 'rounds of each variant', 45)
-  .description('what fuel and output checks cost the pipeline, for every parser there is')
+  .description('what fuel costs the pipeline, for every parser there is')
   .option('--only <text>', 'traffic whose name contains this')
   .action(async (options) => (await import('./sandbox.ts')).benchSandbox(options));
 addCommon(program.command('parsers'), 'rounds of each side', 61)

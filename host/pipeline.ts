@@ -90,10 +90,7 @@ export class Pipeline {
     this.#source = source;
     this.#options = options;
     this.#counters = counters;
-    const engine = new Engine({
-      pair: (connection: number, request: number, response: number) =>
-        this.#assembler.add(connection, request, response),
-    });
+    const engine = new Engine();
     this.#engine = engine;
     this.#decodePlain = engine.exports.decode as unknown as Decode;
     this.connections = new Connections(options.processes, engine);
