@@ -2,12 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Engine } from '../../host/engine/engine.ts';
+import { ENDPOINT_SET_BITS, KEYS_MAX } from '../../host/engine/layout/otlp.ts';
 import * as l from '../../host/engine/layout/spans.ts';
 import type { Rows } from '../../host/engine/rows.ts';
 import { OtlpEncoder } from '../../host/export/encoder/encoder.ts';
 import { RowWriter } from '../../host/export/encoder/put-rows.ts';
-import { SPAN_SERVER, SpanBatch } from '../../host/spans/batch.ts';
-import { addressText } from '../../host/spans/endpoint.ts';
+import { SealedBatch, SPAN_SERVER, SpanBatch } from '../../host/spans/batch.ts';
+import { addressText, type Endpoint } from '../../host/spans/endpoint.ts';
 import type { Resource } from '../../host/spans/span.ts';
 import { batch, NGINX, numbered, REDIS, SCOPE, span, textRecord } from './fixtures.ts';
 import { decodeProtobuf } from './otlp-decode.ts';
@@ -15,6 +16,8 @@ import { decodeProtobuf } from './otlp-decode.ts';
 const engine = new Engine({ pair() {} });
 const encoder = new OtlpEncoder(engine, SCOPE);
 const writer = new RowWriter(engine);
+
+const PER_BATCH = 1024;
 
 function encoded(rows: Rows) {
   return decodeProtobuf(encoder.encode(rows).body);
@@ -68,6 +71,42 @@ describe('addresses', () => {
   );
 });
 
+describe('endpoints', () => {
+  /** Twice over, so that every one is met again after others took its place. */
+  test('that are more than are kept', { timeout: 60_000 }, () => {
+    const plain = batch(...Array.from({ length: PER_BATCH }, (_, i) => span(i)));
+    const nameParts = [{ attribute: 'server.address' }, { attribute: 'client.port' }];
+    const protocols = plain.protocols.map((protocol) => ({ ...protocol, nameParts }));
+    const sealed = new SealedBatch(plain.columns, PER_BATCH, protocols);
+    const total = 3 << ENDPOINT_SET_BITS;
+    for (let first = 0; first < 2 * total; first += PER_BATCH) {
+      const endpoints = Array.from({ length: PER_BATCH }, (_, i) => endpointOf((first + i) % total));
+      sealed.columns.endpoints.splice(0, PER_BATCH, ...endpoints);
+      encoded(writer.put(sealed)).forEach(({ span: { name }, attributes }, i) => {
+        const { localAddress, localPort, remoteAddress, remotePort } = endpoints[i]!;
+        expect(name).toBe(`${localAddress}${remotePort}`);
+        expect(attributes).toMatchObject({
+          'server.address': `string:${localAddress}`,
+          'server.port': `int:${localPort}`,
+          'client.address': `string:${remoteAddress}`,
+          'client.port': `int:${remotePort}`,
+          'network.peer.address': `string:${remoteAddress}`,
+          'network.peer.port': `int:${remotePort}`,
+        });
+      });
+    }
+  });
+
+  /** Longest and shortest, of both families; ports that are one byte, two and three. */
+  function endpointOf(index: number): Endpoint {
+    const [high, low] = [index >> 8, index & 0xff];
+    const remoteAddress =
+      index % 3 === 0 ? `2001:db8:1111:2222:3333:4444:${5000 + high}:${1000 + low}` : `10.${high}.0.${low}`;
+    const localAddress = index % 3 === 0 ? `::${(index % 9) + 1}` : `192.168.${index % 7}.1`;
+    return { resource: NGINX, localAddress, localPort: 1 + (index % 900), remoteAddress, remotePort: index % 65_536 };
+  }
+});
+
 describe('tables', () => {
   test('a number that stands for another resource is encoded anew', () => {
     const rows = writer.put(numbered(2));
@@ -76,6 +115,17 @@ describe('tables', () => {
     expect(serviceOf(NGINX)).toEqual(['string:nginx', 'string:nginx']);
     expect(serviceOf(REDIS)).toEqual(['string:redis-server', 'string:redis-server']);
     expect(serviceOf(NGINX)).toEqual(['string:nginx', 'string:nginx']);
+  });
+
+  test('a protocol of more names than there are numbers: those that are left out do no harm', () => {
+    const names = Array.from({ length: KEYS_MAX + 100 }, (_, i) => `constant.${i}`);
+    const attributes = Object.fromEntries(names.map((name, i) => [name, i]));
+    const received = encoded(writer.put(batch(span(0, { attributes }), span(1))));
+    const known = names.filter((name) => received[0]!.attributes[name] !== undefined);
+    expect(known.length).toBeGreaterThan(KEYS_MAX - 100);
+    expect(known).toEqual(names.slice(0, known.length));
+    for (const name of known) expect(received[0]!.attributes[name]).toBe(`int:${attributes[name]}`);
+    expect(Object.keys(received[1]!.attributes)).toEqual(Object.keys(span(1).attributes));
   });
 
   test('that are full are made anew: spans of ever new protocols and resources', () => {

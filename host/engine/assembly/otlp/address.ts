@@ -24,6 +24,11 @@ function digitsOf(octet: u32): u32 {
   return (0x30 + octet / 100) | (tens << 8) | (ones << 16) | (3 << 24);
 }
 
+/** Whether addresses of the family have a text. */
+export function isKnown(family: u32): bool {
+  return family == INET || family == INET6;
+}
+
 /** Returns where the text ends: at `to` for an address that is not known. */
 export function writeAddress(to: usize, at: usize, family: u32): usize {
   if (family == INET) return writeInet(to, at);
