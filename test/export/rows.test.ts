@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Engine } from '../../host/engine/engine.ts';
-import { ENDPOINT_SET_BITS, KEYS_MAX } from '../../host/engine/layout/otlp.ts';
+import { ADDRESS_TEXT_BITS, KEYS_MAX } from '../../host/engine/layout/otlp.ts';
 import * as l from '../../host/engine/layout/spans.ts';
 import type { Rows } from '../../host/engine/rows.ts';
 import { OtlpEncoder } from '../../host/export/encoder/encoder.ts';
@@ -78,7 +78,7 @@ describe('endpoints', () => {
     const nameParts = [{ attribute: 'server.address' }, { attribute: 'client.port' }];
     const protocols = plain.protocols.map((protocol) => ({ ...protocol, nameParts }));
     const sealed = new SealedBatch(plain.columns, PER_BATCH, protocols);
-    const total = 3 << ENDPOINT_SET_BITS;
+    const total = 12 << ADDRESS_TEXT_BITS;
     for (let first = 0; first < 2 * total; first += PER_BATCH) {
       const endpoints = Array.from({ length: PER_BATCH }, (_, i) => endpointOf((first + i) % total));
       sealed.columns.endpoints.splice(0, PER_BATCH, ...endpoints);

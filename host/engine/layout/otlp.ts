@@ -34,17 +34,16 @@ export const SCOPE_FIELD = USED_PROTOCOL_COUNT + 4;
 
 /** Keys of one protocol have numbers below this; what there is no number for is not told. */
 export const KEYS_MAX = 1 << 14;
+/** Texts of addresses of version 6, by their bytes: address.ts. */
+export const ADDRESS_TEXT_SIZE = 64;
+export const ADDRESS_TEXT_BITS = 10;
+export const ADDRESS_TEXTS = (SCOPE_FIELD + 8 + 63) & ~63;
 /** What a key stands for in the span at work: values.ts. */
 export const KEY_SLOT = 16;
-export const KEY_SLOTS = SCOPE_FIELD + 8;
-
-/** Endpoints as attributes, encoded: endpoints.ts. Two for each number that an address and port may come to. */
-export const ENDPOINT_SIZE = 320;
-export const ENDPOINT_SET_BITS = 13;
-export const ENDPOINTS = KEY_SLOTS + KEY_SLOT * KEYS_MAX;
+export const KEY_SLOTS = ADDRESS_TEXTS + (ADDRESS_TEXT_SIZE << ADDRESS_TEXT_BITS);
 
 /** Records and fields that are written once and kept. */
-export const OTLP_TABLES = ENDPOINTS + ((2 * ENDPOINT_SIZE) << ENDPOINT_SET_BITS);
+export const OTLP_TABLES = KEY_SLOTS + KEY_SLOT * KEYS_MAX;
 export const OTLP_TABLES_END = OTLP_TABLES + (8 << 20);
 /** Texts of the span at work that were not UTF-8: three times the attributes of the longest pair, and more. */
 export const REPAIRED = OTLP_TABLES_END;

@@ -16,20 +16,14 @@ import {
   NO_KEY,
   PROTOCOL_ATTRIBUTE_COUNT,
   PROTOCOL_ATTRIBUTES,
-  PROTOCOL_CLIENT_ADDRESS_KEY,
-  PROTOCOL_CLIENT_PORT_KEY,
   PROTOCOL_CONSTANT_COUNT,
   PROTOCOL_CONSTANTS,
   PROTOCOL_ERROR_TYPE_KEY,
   PROTOCOL_FIRST_BYTE_KEY,
   PROTOCOL_KEYS,
   PROTOCOL_PARTIAL_KEY,
-  PROTOCOL_PEER_ADDRESS_KEY,
-  PROTOCOL_PEER_PORT_KEY,
   PROTOCOL_REQUEST_BODY_KEY,
   PROTOCOL_RESPONSE_BODY_KEY,
-  PROTOCOL_SERVER_ADDRESS_KEY,
-  PROTOCOL_SERVER_PORT_KEY,
   PROTOCOL_STATUS_KEY,
   PROTOCOL_SUSPECT_KEY,
   PROTOCOL_TRACESTATE_ID,
@@ -37,12 +31,8 @@ import {
   TEXTS,
 } from '../../layout/otlp';
 import {
-  ROW_ADDRESSES,
   ROW_ATTRIBUTES_AT,
-  ROW_FAMILY,
   ROW_FIRST_BYTE,
-  ROW_LOCAL_PORT,
-  ROW_REMOTE_PORT,
   ROW_REQUEST_ATTRIBUTES,
   ROW_REQUEST_BODY,
   ROW_RESPONSE_ATTRIBUTES,
@@ -50,8 +40,7 @@ import {
   ROW_STATUS,
   ROW_WORDS,
 } from '../../layout/spans';
-import { isKnown } from './address';
-import { AS_CLIENT, AS_PEER, AS_SERVER, attributeAt, endpointOf, portOf, socketOf, textOf } from './endpoints';
+import { setPeer } from './endpoints';
 import { ERROR, ONE_WAY, PARTIAL, SERVER, SUSPECT } from './flags';
 import { addText, writeLists } from './lists';
 import { copyBytes } from './protobuf';
@@ -70,7 +59,7 @@ export function writeAttributes(to: usize, row: u32, protocol: usize, flags: u32
   const keys = <usize>load<u32>(protocol, PROTOCOL_KEYS);
   beginValues(to);
   to = setMessage(to, row, protocol, keys);
-  to = setPeer(to, row, protocol, (flags & SERVER) != 0);
+  to = setPeer(to, keys, row, protocol, (flags & SERVER) != 0);
   to = setConstants(to, protocol);
   to = setOutcome(to, row, protocol, keys, flags);
   return writeLists(to, keys);
@@ -108,36 +97,6 @@ function setOther(to: usize, keys: usize, key: u32, kind: u32, value: usize, len
   else if (kind == BOOLEAN && length == 1) return setNumber(to, keys, key, kind, load<u8>(value) != 0 ? 1 : 0);
   else if (kind == DOUBLE && length == 8) return setNumber(to, keys, key, kind, load<u64>(value));
   return to;
-}
-
-function setPeer(to: usize, row: u32, protocol: usize, isServer: bool): usize {
-  const family = <u32>load<u8>(ROW_FAMILY + row);
-  if (!isKnown(family)) return to;
-  const addresses = <usize>ROW_ADDRESSES + (row << 5);
-  const remotePort = <u32>load<u16>(ROW_REMOTE_PORT + (row << 1));
-  const localPort = <u32>load<u16>(ROW_LOCAL_PORT + (row << 1));
-  const remote = endpointOf(addresses + 16, socketOf(remotePort, family), protocol);
-  const server = isServer ? endpointOf(addresses, socketOf(localPort, family), protocol) : remote;
-  to = setEndpoint(to, server, AS_SERVER, protocol, PROTOCOL_SERVER_ADDRESS_KEY, PROTOCOL_SERVER_PORT_KEY);
-  if (isServer)
-    to = setEndpoint(to, remote, AS_CLIENT, protocol, PROTOCOL_CLIENT_ADDRESS_KEY, PROTOCOL_CLIENT_PORT_KEY);
-  return setEndpoint(to, remote, AS_PEER, protocol, PROTOCOL_PEER_ADDRESS_KEY, PROTOCOL_PEER_PORT_KEY);
-}
-
-/** Address and port. */
-function setEndpoint(to: usize, entry: usize, as: usize, protocol: usize, address: usize, port: usize): usize {
-  const addressKey = key(protocol, address);
-  const portKey = key(protocol, port);
-  const from = attributeAt(entry, as);
-  const middle = attributeAt(entry, as + 1);
-  const end = attributeAt(entry, as + 2);
-  const hasAddress = !isFinal(addressKey);
-  const hasPort = !isFinal(portKey);
-  if (hasAddress) note(addressKey, TEXT, textOf(entry));
-  if (hasPort) note(portKey, INT, portOf(entry));
-  if (hasAddress && hasPort) return copyTo(to, from, end);
-  if (hasAddress) return copyTo(to, from, middle);
-  return hasPort ? copyTo(to, middle, end) : to;
 }
 
 function setConstants(to: usize, protocol: usize): usize {

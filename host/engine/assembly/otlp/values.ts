@@ -123,7 +123,7 @@ export function writeHead(to: usize, keys: usize, key: u32, valueLength: usize):
 }
 
 /** An attribute up to its text of so many bytes. */
-function writeTextHead(to: usize, keys: usize, key: u32, textLength: usize): usize {
+export function writeTextHead(to: usize, keys: usize, key: u32, textLength: usize): usize {
   const name = <usize>load<u32>(keys + (key << 3));
   const nameLength = <usize>load<u32>(keys + (key << 3), 4);
   const length = nameLength + 4 + textLength;
