@@ -29,7 +29,6 @@ import {
 import { IDENTIFY_AGAIN_MAX, Lifecycle, type VerdictSink } from './lifecycle.ts';
 import type { ChunkSink } from './stream-order.ts';
 
-const TWO_32 = 0x1_0000_0000;
 /** Names in the manifest of what UPGRADE announces. */
 const UPGRADES = { 1: 'tunnel', 2: 'websocket', 3: 'http2', 4: 'tls' } as const;
 
@@ -198,18 +197,8 @@ export class Router implements ChunkSink, OutputConsumer {
 
   // ── what a module says ──
 
-  message(instance: ParserInstance, connection: number, at: number): void {
-    const head = instance.u32[(at + abi.OUT_TYPE) >>> 2]!;
-    this.#pairing.message(connection, head & 0xffff, head >>> 16, instance.u32, at);
-  }
-
-  record(instance: ParserInstance, connection: number, type: number, at: number): void {
-    const { u32 } = instance;
-    if (type === abi.DESYNC) this.#pairing.desync(connection);
-    else if (type === abi.GIVE_UP) this.#lost.push(connection);
-    else if (type === abi.DEFINE) this.#pairing.define(connection, u32, at);
-    else if (type === abi.UNDEFINE) this.#pairing.undefine(connection, u32, at);
-    else if (type === abi.SKIP) this.#skip(connection, u32[(at + abi.OUT_VALUE) >>> 2]! & 1, u32, at + abi.OUT_KEY);
+  gaveUp(connection: number): void {
+    this.#lost.push(connection);
   }
 
   moved(type: number): void {
@@ -280,10 +269,6 @@ export class Router implements ChunkSink, OutputConsumer {
     if (instance.waiting > 0) instance.flush(this);
     for (const connection of instance.connections()) this.#lifecycle.loseParser(connection);
     if (instance.slots > 0) instance.clear();
-  }
-
-  #skip(connection: number, direction: number, u32: Uint32Array, at: number): void {
-    this.#connections.skip[connection * 2 + direction] = u32[at >>> 2]! + u32[(at >>> 2) + 1]! * TWO_32;
   }
 
   #offer(connection: number, chunk: BufferedChunk): void {
