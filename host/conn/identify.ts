@@ -238,7 +238,7 @@ export class Identifier {
 function kept(chunk: OfferedChunk): BufferedChunk {
   if (!chunk.isLent) return chunk;
   const { direction, bytes, wireLength, timeLow, timeHigh, offset } = chunk;
-  return { direction, bytes: bytes.slice(), wireLength, timeLow, timeHigh, offset };
+  return { direction, bytes: new Uint8Array(bytes), wireLength, timeLow, timeHigh, offset };
 }
 
 function show(instance: ParserInstance, chunk: BufferedChunk, clientDirection: number): boolean {
