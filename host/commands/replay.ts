@@ -1,6 +1,6 @@
 /** `spanwire replay`: captures through the pipeline, in this thread, as fast as they can be read. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Config, samplerOf, settingsOf } from '../config.ts';
+import { type Config, largestBatch, samplerOf, settingsOf } from '../config.ts';
 import { Processes } from '../discovery/processes.ts';
 import { createConfiguredSinks } from '../export/configured.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -35,7 +35,7 @@ export async function replayFiles(files: readonly string[], config: Config): Pro
             optIn: new Set(config.attributes),
             settings: settingsOf(config),
             sampler: samplerOf(config),
-            batchSpans: config.batch,
+            batchSpans: largestBatch(config),
             batchMs: config.batchTimeout,
             reorderMs: 0,
             emit: (batch) => sinks.push(batch),

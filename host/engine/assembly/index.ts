@@ -20,6 +20,8 @@ export {
 export { distrustSilence } from './fifo';
 export { fillId } from './ids';
 export { giveMessage, hasShare, nsFromLastToFirst, takeMessage, used as messagesUsed } from './messages';
+export { clearSeries, dropSeries, measure, settleSeries } from './metrics';
+export { encodeRows, selectRows } from './otlp/request';
 export { close, desync, initPairing, message, open, settle } from './pairing';
 export { tellPairs } from './pairs';
 export * from './parts';

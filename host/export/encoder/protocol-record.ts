@@ -1,9 +1,10 @@
 /** What the encoder knows of a protocol: every name it can write, encoded, and which values go by it. */
+
+import * as l from '../../engine/layout/otlp.ts';
 import { type AttributeField, type NamePart, OPERATION_TYPE, type SpanProtocol } from '../../spans/protocols.ts';
 import type { SingleValue } from '../../spans/span.ts';
 import type { Arena } from './arena.ts';
 import { keyField, utf8 } from './fields.ts';
-import * as l from './layout.ts';
 
 const TYPES: Readonly<Record<Exclude<AttributeField['type'], 'pair'>, number>> = {
   string: l.TEXT,

@@ -1,5 +1,5 @@
 /**
- * One span of a batch, from its row of the columns. What host/spans/batch.ts makes of a row as an object, this writes as
+ * One span, from its row of the columns. What host/spans/batch.ts makes of a row as an object, this writes as
  * a Span of OTLP: the same layers of attributes in the same order, a later one over an earlier one.
  * https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
  */
@@ -7,36 +7,12 @@ import { ATTRIBUTE_VALUE } from '../../../../parsers/sdk/abi';
 import {
   ABSENT,
   ATTRIBUTE_TYPE_SHIFT,
-  BATCH_ATTRIBUTES_AT,
-  BATCH_END,
-  BATCH_ENDPOINTS,
-  BATCH_FIRST_BYTE,
-  BATCH_FLAGS,
-  BATCH_PARENT_SPAN_ID,
-  BATCH_PROTOCOL,
-  BATCH_PROTOCOLS,
-  BATCH_REQUEST_ATTRIBUTES,
-  BATCH_REQUEST_BODY,
-  BATCH_RESPONSE_ATTRIBUTES,
-  BATCH_RESPONSE_BODY,
-  BATCH_SPAN_ID,
-  BATCH_START,
-  BATCH_STATUS,
-  BATCH_TRACE_FLAGS,
-  BATCH_TRACE_ID,
-  BATCH_WORDS,
   BOOLEAN,
   CONSTANT_KEY,
   CONSTANT_KIND,
   CONSTANT_SIZE,
   CONSTANT_VALUE,
   DOUBLE,
-  ENDPOINT_LOCAL,
-  ENDPOINT_LOCAL_LENGTH,
-  ENDPOINT_LOCAL_PORT,
-  ENDPOINT_REMOTE,
-  ENDPOINT_REMOTE_LENGTH,
-  ENDPOINT_REMOTE_PORT,
   INT,
   NO_KEY,
   PROTOCOL_ATTRIBUTE_COUNT,
@@ -55,6 +31,7 @@ import {
   PROTOCOL_PARTIAL_KEY,
   PROTOCOL_PEER_ADDRESS_KEY,
   PROTOCOL_PEER_PORT_KEY,
+  PROTOCOL_RECORDS,
   PROTOCOL_REQUEST_BODY_KEY,
   PROTOCOL_RESPONSE_BODY_KEY,
   PROTOCOL_SERVER_ADDRESS_KEY,
@@ -62,12 +39,36 @@ import {
   PROTOCOL_STATUS_KEY,
   PROTOCOL_SUSPECT_KEY,
   PROTOCOL_TRACESTATE_ID,
+  REPAIRED,
   TEXT,
   TEXTS,
-} from '../layout';
+} from '../../layout/otlp';
+import {
+  ROW_ADDRESSES,
+  ROW_ATTRIBUTES_AT,
+  ROW_END,
+  ROW_FAMILY,
+  ROW_FIRST_BYTE,
+  ROW_FLAGS,
+  ROW_LOCAL_PORT,
+  ROW_PARENT_SPAN_ID,
+  ROW_PROTOCOL,
+  ROW_REMOTE_PORT,
+  ROW_REQUEST_ATTRIBUTES,
+  ROW_REQUEST_BODY,
+  ROW_RESPONSE_ATTRIBUTES,
+  ROW_RESPONSE_BODY,
+  ROW_SPAN_ID,
+  ROW_START,
+  ROW_STATUS,
+  ROW_TRACE_FLAGS,
+  ROW_TRACE_ID,
+  ROW_WORDS,
+} from '../../layout/spans';
+import { ADDRESS_MAX, writeAddress } from './address';
 import { BYTES, FIXED32, fillRoom, ROOM, tag, VARINT, writeBytes, writeFixed64, writeLongTag } from './protobuf';
 import { NUMBER_MAX, OTHER_LENGTH, other, writeDecimal, writeName } from './text';
-import { GROWTH, isUtf8, repair } from './utf8';
+import { isUtf8, repair } from './utf8';
 import { addText, clearValues, contentOf, kindOf, setText, setValue, writeValues } from './values';
 
 // Span flags of host/spans/batch.ts.
@@ -102,70 +103,44 @@ const NS_PER_SECOND: f64 = 1e9;
 
 /** Where texts of the span at work are put that do not stand in its attributes as they are. */
 const numberText: usize = memory.data(<i32>NUMBER_MAX + 16);
+const localText: usize = memory.data(ADDRESS_MAX + 16);
+const remoteText: usize = memory.data(ADDRESS_MAX + 16);
 let scratch: usize = 0;
 /** `text`: how long it is. */
 let textLength: usize = 0;
 let traceStateAt: usize = 0;
 let traceStateLength: usize = 0;
 
-/** Writes the span without tag and length to `to`; `repaired` is room for GROWTH times its attributes. */
-export function writeSpan(to: usize, batch: usize, index: u32, repaired: usize): usize {
-  const protocol = load<u32>(
-    load<u32>(batch, BATCH_PROTOCOLS) + load<u16>(column(batch, BATCH_PROTOCOL, index, 1)) * 4,
-  );
-  const flags = <u32>load<u16>(column(batch, BATCH_FLAGS, index, 1));
-  scratch = repaired;
-  gather(batch, index, protocol, flags);
+/** Writes the span of a row, without tag and length. */
+export function writeSpan(to: usize, row: u32): usize {
+  const protocol = <usize>load<u32>(PROTOCOL_RECORDS + ((<u32>load<u16>(ROW_PROTOCOL + (row << 1))) << 2));
+  const flags = <u32>load<u16>(ROW_FLAGS + (row << 1));
+  scratch = REPAIRED;
+  gather(row, protocol, flags);
 
-  to = writeId(to, TRACE_ID, column(batch, BATCH_TRACE_ID, index, 4), 4);
-  to = writeId(to, SPAN_ID, column(batch, BATCH_SPAN_ID, index, 3), 2);
+  to = writeId(to, TRACE_ID, ROW_TRACE_ID + (row << 4), 4);
+  to = writeId(to, SPAN_ID, ROW_SPAN_ID + (row << 3), 2);
   if (traceStateLength != 0) to = writeBytes(to, TRACE_STATE, traceStateAt, traceStateLength);
-  if (flags & HAS_PARENT) to = writeId(to, PARENT_SPAN_ID, column(batch, BATCH_PARENT_SPAN_ID, index, 3), 2);
+  if (flags & HAS_PARENT) to = writeId(to, PARENT_SPAN_ID, ROW_PARENT_SPAN_ID + (row << 3), 2);
   to = writeSpanName(to, protocol);
   const kind = kindOfSpan(protocol, flags);
   store<u8>(to, tag(KIND, VARINT));
   store<u8>(to, kind, 1);
-  to = writeFixed64(to + 2, START, load<u64>(column(batch, BATCH_START, index, 3)));
-  to = writeFixed64(to, END, load<u64>(column(batch, BATCH_END, index, 3)));
+  to = writeFixed64(to + 2, START, load<u64>(ROW_START + (row << 3)));
+  to = writeFixed64(to, END, load<u64>(ROW_END + (row << 3)));
   to = writeValues(to, load<u32>(protocol, PROTOCOL_KEYS));
   clearValues();
-  return writeEnd(to, flags, kind, load<u8>(column(batch, BATCH_TRACE_FLAGS, index, 0)));
-}
-
-/** Bytes that the values of a row may come to, repaired ones and tags within lists included. */
-export function attributeBytes(batch: usize, index: u32): usize {
-  let bytes: usize = 0;
-  const count = attributeCount(batch, index);
-  let at = firstAttribute(batch, index);
-  for (let left = count; left > 0; left--) {
-    const length = <usize>load<u16>(at, 2);
-    bytes += <usize>ATTRIBUTE_VALUE + length;
-    at += <usize>ATTRIBUTE_VALUE + ((length + 3) & ~(<usize>3));
-  }
-  return bytes * GROWTH;
-}
-
-/** Address of a value: `shift` is the logarithm of its size. */
-function column(batch: usize, offset: usize, index: u32, shift: u32): usize {
-  return load<u32>(batch + offset) + (index << shift);
-}
-
-function firstAttribute(batch: usize, index: u32): usize {
-  return load<u32>(batch, BATCH_WORDS) + load<u32>(column(batch, BATCH_ATTRIBUTES_AT, index, 2)) * 4;
-}
-
-function attributeCount(batch: usize, index: u32): u32 {
-  const ofRequest = <u32>load<u16>(column(batch, BATCH_REQUEST_ATTRIBUTES, index, 1));
-  return ofRequest + load<u16>(column(batch, BATCH_RESPONSE_ATTRIBUTES, index, 1));
+  return writeEnd(to, flags, kind, load<u8>(ROW_TRACE_FLAGS + row));
 }
 
 /** All layers of attributes, into values.ts. */
-function gather(batch: usize, index: u32, protocol: usize, flags: u32): void {
+function gather(row: u32, protocol: usize, flags: u32): void {
   setConstants(protocol);
-  setPeer(protocol, load<u32>(column(batch, BATCH_ENDPOINTS, index, 2)), (flags & SERVER) != 0);
+  setPeer(row, protocol, (flags & SERVER) != 0);
   traceStateLength = 0;
-  setMessage(protocol, firstAttribute(batch, index), attributeCount(batch, index));
-  setOutcome(protocol, batch, index, flags);
+  const count = <u32>load<u16>(ROW_REQUEST_ATTRIBUTES + (row << 1)) + load<u16>(ROW_RESPONSE_ATTRIBUTES + (row << 1));
+  setMessage(protocol, ROW_WORDS + (load<u32>(ROW_ATTRIBUTES_AT + (row << 2)) << 2), count);
+  setOutcome(row, protocol, flags);
 }
 
 function setConstants(protocol: usize): void {
@@ -177,21 +152,22 @@ function setConstants(protocol: usize): void {
   }
 }
 
-function setPeer(protocol: usize, endpoint: usize, isServer: bool): void {
-  const remoteLength = <usize>load<u16>(endpoint, ENDPOINT_REMOTE_LENGTH);
+function setPeer(row: u32, protocol: usize, isServer: bool): void {
+  const family = <u32>load<u8>(ROW_FAMILY + row);
+  const addresses = <usize>ROW_ADDRESSES + (row << 5);
+  const remoteLength = writeAddress(remoteText, addresses + 16, family) - remoteText;
   if (remoteLength == 0) return;
-  const localLength = <usize>load<u16>(endpoint, ENDPOINT_LOCAL_LENGTH);
-  const localPort = <u64>load<u16>(endpoint, ENDPOINT_LOCAL_PORT);
-  const remotePort = <u64>load<u16>(endpoint, ENDPOINT_REMOTE_PORT);
-  const local = endpoint + ENDPOINT_LOCAL;
-  const remote = endpoint + ENDPOINT_REMOTE;
-  setText(key(protocol, PROTOCOL_SERVER_ADDRESS_KEY), isServer ? local : remote, isServer ? localLength : remoteLength);
+  const localLength = writeAddress(localText, addresses, family) - localText;
+  const localPort = <u64>load<u16>(ROW_LOCAL_PORT + (row << 1));
+  const remotePort = <u64>load<u16>(ROW_REMOTE_PORT + (row << 1));
+  const server = key(protocol, PROTOCOL_SERVER_ADDRESS_KEY);
+  setText(server, isServer ? localText : remoteText, isServer ? localLength : remoteLength);
   setValue(key(protocol, PROTOCOL_SERVER_PORT_KEY), INT, isServer ? localPort : remotePort);
   if (isServer) {
-    setText(key(protocol, PROTOCOL_CLIENT_ADDRESS_KEY), remote, remoteLength);
+    setText(key(protocol, PROTOCOL_CLIENT_ADDRESS_KEY), remoteText, remoteLength);
     setValue(key(protocol, PROTOCOL_CLIENT_PORT_KEY), INT, remotePort);
   }
-  setText(key(protocol, PROTOCOL_PEER_ADDRESS_KEY), remote, remoteLength);
+  setText(key(protocol, PROTOCOL_PEER_ADDRESS_KEY), remoteText, remoteLength);
   setValue(key(protocol, PROTOCOL_PEER_PORT_KEY), INT, remotePort);
 }
 
@@ -237,19 +213,19 @@ function setTraceState(value: usize, length: usize): void {
 }
 
 /** Status, body sizes, and what the flags say. */
-function setOutcome(protocol: usize, batch: usize, index: u32, flags: u32): void {
-  const status = load<u32>(column(batch, BATCH_STATUS, index, 2));
+function setOutcome(row: u32, protocol: usize, flags: u32): void {
+  const status = load<u32>(ROW_STATUS + (row << 2));
   const statusKey = key(protocol, PROTOCOL_STATUS_KEY);
   if (statusKey != NO_KEY && status != 0 && kindOf(statusKey) == ABSENT) setValue(statusKey, INT, status);
-  const requestBody = load<f64>(column(batch, BATCH_REQUEST_BODY, index, 3));
+  const requestBody = load<f64>(ROW_REQUEST_BODY + (row << 3));
   const requestBodyKey = key(protocol, PROTOCOL_REQUEST_BODY_KEY);
   if (requestBodyKey != NO_KEY && requestBody > 0) setValue(requestBodyKey, INT, <u64>requestBody);
   const responseBodyKey = key(protocol, PROTOCOL_RESPONSE_BODY_KEY);
-  const responseBody = load<f64>(column(batch, BATCH_RESPONSE_BODY, index, 3));
+  const responseBody = load<f64>(ROW_RESPONSE_BODY + (row << 3));
   if (responseBodyKey != NO_KEY && !(flags & ONE_WAY) && responseBody >= 0) {
     setValue(responseBodyKey, INT, <u64>responseBody);
   }
-  const firstByte = load<f64>(column(batch, BATCH_FIRST_BYTE, index, 3));
+  const firstByte = load<f64>(ROW_FIRST_BYTE + (row << 3));
   if (firstByte > 0) {
     setValue(key(protocol, PROTOCOL_FIRST_BYTE_KEY), DOUBLE, reinterpret<u64>(firstByte / NS_PER_SECOND));
   }

@@ -1,11 +1,9 @@
 /**
- * Text as protobuf wants it: UTF-8. What is not becomes U+FFFD, one for each maximal subpart of a sequence.
+ * Text as protobuf wants it: UTF-8. What is not becomes U+FFFD, one for each maximal subpart of a sequence: a byte becomes
+ * three at most.
  * https://encoding.spec.whatwg.org/#utf-8-decoder
  */
 import { copyBytes } from './protobuf';
-
-/** A sequence that breaks off grows most: from one byte to three. */
-export const GROWTH: usize = 3;
 
 /** Whether the bytes are UTF-8 as they stand. */
 export function isUtf8(from: usize, length: usize): bool {

@@ -1,51 +1,47 @@
 /**
- * The records that host and encoder share, as byte offsets. Compiled by both: TypeScript and AssemblyScript.
- * All are little-endian; addresses are u32 in the encoder's memory. An "address and length" is two u32 side by side.
+ * What the OTLP encoder needs beside the rows of spans.ts: tables, records and its output. Compiled by both: TypeScript
+ * and AssemblyScript. All is little-endian; addresses are u32. An "address and length" is two u32 side by side.
  */
+import { PROTOCOLS_MAX } from './protocols.ts';
+import { METRICS_REGION, SPANS_REGION } from './regions.ts';
+import { ROWS_MAX } from './spans.ts';
 
-// ── a batch ──────────────────────────────────────────────────────────────────────────────────────────────────────
-/** Addresses of the columns of host/spans/batch.ts, and of what they refer to. */
-export const BATCH_SPANS = 0;
-export const BATCH_PROTOCOL = 4;
-export const BATCH_FLAGS = 8;
-export const BATCH_TRACE_FLAGS = 12;
-export const BATCH_STATUS = 16;
-export const BATCH_TRACE_ID = 20;
-export const BATCH_SPAN_ID = 24;
-export const BATCH_PARENT_SPAN_ID = 28;
-export const BATCH_START = 32;
-export const BATCH_END = 36;
-export const BATCH_REQUEST_BODY = 40;
-export const BATCH_RESPONSE_BODY = 44;
-export const BATCH_ATTRIBUTES_AT = 48;
-export const BATCH_REQUEST_ATTRIBUTES = 52;
-export const BATCH_RESPONSE_ATTRIBUTES = 56;
-export const BATCH_WORDS = 60;
-/** Addresses of the endpoint record of each span. */
-export const BATCH_ENDPOINTS = 64;
-/** Addresses of the protocol records, by the index that the protocol column holds. */
-export const BATCH_PROTOCOLS = 68;
-/** Address and length of each resource: the field `resource` of ResourceSpans, encoded. */
-export const BATCH_RESOURCES = 72;
-export const BATCH_RESOURCE_COUNT = 76;
+// ── the memory ───────────────────────────────────────────────────────────────────────────────────────────────────
+/** Behind the rows, and room for what else refers to them. */
+export const OTLP_REGION = SPANS_REGION + (16 << 20);
+
+/** Numbers of resources (ROW_RESOURCE) are below this. */
+export const RESOURCES_MAX = 1 << 16;
+
+/** Address and length of each resource by number: the field `resource` of ResourceSpans, encoded. */
+export const RESOURCE_FIELDS = OTLP_REGION;
+/** Of a resource whose rows are at work: the first and the last of them, plus one; 0 for none. u32 each. */
+export const RESOURCE_FIRST = RESOURCE_FIELDS + 8 * RESOURCES_MAX;
+export const RESOURCE_LAST = RESOURCE_FIRST + 4 * RESOURCES_MAX;
+/** Address of each protocol's record. */
+export const PROTOCOL_RECORDS = RESOURCE_LAST + 4 * RESOURCES_MAX;
+/** Whether rows of a protocol are at work, u8. */
+export const PROTOCOL_IS_USED = PROTOCOL_RECORDS + 4 * PROTOCOLS_MAX;
+/** Of a row at work: the next of its resource, plus one; 0 for none. */
+export const ROW_NEXT = PROTOCOL_IS_USED + PROTOCOLS_MAX;
+/** Numbers of the resources and protocols at work, u32, in the order in which they first come; and how many. */
+export const USED_RESOURCES = ROW_NEXT + 4 * ROWS_MAX;
+export const USED_PROTOCOLS = USED_RESOURCES + 4 * ROWS_MAX;
+export const USED_RESOURCE_COUNT = USED_PROTOCOLS + 4 * ROWS_MAX;
+export const USED_PROTOCOL_COUNT = USED_RESOURCE_COUNT + 4;
 /** Address and length of the field `scope` of ScopeSpans, encoded. */
-export const BATCH_SCOPE = 80;
-/** Room for a u32 for each span: the encoder's own. */
-export const BATCH_NEXT = 88;
-export const BATCH_FIRST_BYTE = 92;
-export const BATCH_SIZE = 96;
+export const SCOPE_FIELD = USED_PROTOCOL_COUNT + 4;
 
-// ── an endpoint ──────────────────────────────────────────────────────────────────────────────────────────────────
-export const ENDPOINT_RESOURCE = 0;
-export const ENDPOINT_LOCAL_PORT = 4;
-export const ENDPOINT_REMOTE_PORT = 6;
-/** Length of each address as text, 0 for an unknown one; then their bytes. */
-export const ENDPOINT_LOCAL_LENGTH = 8;
-export const ENDPOINT_REMOTE_LENGTH = 10;
-export const ENDPOINT_LOCAL = 12;
-export const ENDPOINT_REMOTE = 60;
-export const ENDPOINT_ADDRESS_MAX = 48;
-export const ENDPOINT_SIZE = 112;
+/** Records and fields that are written once and kept. */
+export const OTLP_TABLES = SCOPE_FIELD + 8;
+export const OTLP_TABLES_END = OTLP_TABLES + (8 << 20);
+/** Texts of the span at work that were not UTF-8: three times the attributes of the longest pair, and more. */
+export const REPAIRED = OTLP_TABLES_END;
+export const REPAIRED_END = REPAIRED + (1 << 18);
+/** The request; copies may touch what is behind it. */
+export const OUTPUT = REPAIRED_END;
+export const OUTPUT_SLACK = 64;
+export const OUTPUT_BYTES = METRICS_REGION - OUTPUT - OUTPUT_SLACK;
 
 // ── a protocol ───────────────────────────────────────────────────────────────────────────────────────────────────
 /** Address of the key table: address and length of the encoded field `key` of each key. */

@@ -2,7 +2,7 @@
  * The attributes of the span at work, by number of their key in its protocol: a value that is set again takes the place
  * of the one before. They come out in the order in which their keys were first set.
  */
-import { ABSENT, DOUBLE, INT, TEXT, TEXTS } from '../layout';
+import { ABSENT, DOUBLE, INT, TEXT, TEXTS } from '../../layout/otlp';
 import { BYTES, copyBytes, FIXED64, tag, VARINT, varintLength, writeVarint } from './protobuf';
 
 /** Keys of one protocol: the attributes of a manifest (256 at most) and those the host adds. */

@@ -1,5 +1,5 @@
 /** Numbers as text, and the span's name from its template. */
-import { BOOLEAN, INT, PART_END, PART_KEY, PART_SIZE, TEXT } from '../layout';
+import { BOOLEAN, INT, PART_END, PART_KEY, PART_SIZE, TEXT } from '../../layout/otlp';
 import { copyBytes } from './protobuf';
 import { contentOf, kindOf } from './values';
 
