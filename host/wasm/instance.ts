@@ -148,6 +148,13 @@ export class ParserInstance {
     this.#guest.memory.u8.set(bytes, data);
   }
 
+  /** Adds a chunk that identify() is to be asked about. */
+  show({ bytes, wireLength, timeLow, timeHigh, offset }: Omit<HeldChunk, 'kind'>, direction: number): void {
+    const { length } = bytes;
+    const data = this.#arena.describe(0, abi.DATA, direction, 0, length, wireLength, timeLow, timeHigh, offset);
+    this.#guest.memory.u8.set(bytes, data);
+  }
+
   /** Runs everything pushed. */
   flush(consumer: OutputConsumer): void {
     if (this.#flushing) throw new Error('flush called from within a flush');
@@ -171,13 +178,14 @@ export class ParserInstance {
     this.#guest.refuel(bytes, count);
     this.#arena.deliver();
     this.#arena.clear();
-    let failure: Failure = this.#describe('identify grew the memory', []);
+    let why: unknown = 'identify grew the memory';
     try {
       const verdict = this.#guest.exports.identify(count) >>> 0;
       if (!this.#guest.memory.isStale) return verdict;
     } catch (error) {
-      failure = this.#describe(error, []);
+      why = error;
     }
+    const failure = this.#describe(why, []);
     const slots = this.#slots;
     this.#restart();
     slots.dispose();

@@ -189,3 +189,15 @@ test('equals the serializer, whatever the spans', { timeout: 60_000 }, () => {
     { numRuns: 2000 },
   );
 });
+
+test('writes each attribute once, however often it was said', { timeout: 60_000 }, () => {
+  fc.assert(
+    fc.property(fc.array(row, { minLength: 1, maxLength: 12 }), (rows) => {
+      for (const { span } of decodeProtobuf(offerOf(batchOf(rows)).encoded.body)) {
+        const keys = span.attributes.map(({ key }) => key);
+        expect(keys).toEqual([...new Set(keys)]);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});

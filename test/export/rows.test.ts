@@ -2,10 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Engine } from '../../host/engine/engine.ts';
+import { ADDRESS_TEXT_BITS, KEYS_MAX } from '../../host/engine/layout/otlp.ts';
 import * as l from '../../host/engine/layout/spans.ts';
 import type { Rows } from '../../host/engine/rows.ts';
 import { OtlpEncoder } from '../../host/export/encoder/encoder.ts';
-import { type SealedBatch, SPAN_SERVER, SpanBatch } from '../../host/spans/batch.ts';
+import { SealedBatch, SPAN_SERVER, SpanBatch } from '../../host/spans/batch.ts';
 import { addressText } from '../../host/spans/endpoint.ts';
 import { Resources } from '../../host/spans/resources.ts';
 import type { Resource } from '../../host/spans/span.ts';
@@ -16,6 +17,8 @@ import { putRows } from './row-writer.ts';
 const engine = new Engine();
 const encoder = new OtlpEncoder(engine, SCOPE);
 const put = (spans: SealedBatch) => putRows(engine, spans);
+
+const PER_BATCH = 1024;
 
 function encoded(rows: Rows) {
   return decodeProtobuf(encoder.encode(rows).body);
@@ -56,6 +59,55 @@ describe('addresses', () => {
   });
 });
 
+describe('endpoints', () => {
+  /** Twice over, so that every one is met again after others took its place. */
+  test('that are more than are kept', { timeout: 60_000 }, () => {
+    const plain = batch(...Array.from({ length: PER_BATCH }, (_, i) => span(i)));
+    const nameParts = [{ attribute: 'server.address' }, { attribute: 'client.port' }];
+    const protocols = plain.protocols.map((protocol) => ({ ...protocol, nameParts }));
+    const { columns, resources } = plain;
+    const total = 12 << ADDRESS_TEXT_BITS;
+    for (let first = 0; first < 2 * total; first += PER_BATCH) {
+      const endpoints = Array.from({ length: PER_BATCH }, (_, i) => endpointOf((first + i) % total));
+      endpoints.forEach(({ family, local, localPort, remote, remotePort }, i) => {
+        columns.family[i] = family;
+        columns.localPort[i] = localPort;
+        columns.remotePort[i] = remotePort;
+        columns.addresses.set([...local, ...remote], i * 32);
+      });
+      const sealed = new SealedBatch(columns, PER_BATCH, protocols, resources);
+      encoded(put(sealed)).forEach(({ span: { name }, attributes }, i) => {
+        const { family, local, localPort, remote, remotePort } = endpoints[i]!;
+        const [localAddress, remoteAddress] = [addressText(local, family), addressText(remote, family)];
+        expect(name).toBe(`${localAddress}${remotePort}`);
+        expect(attributes).toMatchObject({
+          'server.address': `string:${localAddress}`,
+          'server.port': `int:${localPort}`,
+          'client.address': `string:${remoteAddress}`,
+          'client.port': `int:${remotePort}`,
+          'network.peer.address': `string:${remoteAddress}`,
+          'network.peer.port': `int:${remotePort}`,
+        });
+      });
+    }
+  });
+
+  /** Longest and shortest, of both families; ports that are one byte, two and three. */
+  function endpointOf(index: number) {
+    const [high, low] = [index >> 8, index & 0xff];
+    const ports = { localPort: 1 + (index % 900), remotePort: index % 65_536 };
+    const [local, remote] = [new Uint8Array(16), new Uint8Array(16)];
+    if (index % 3 > 0) {
+      local.set([192, 168, index % 7, 1]);
+      remote.set([10, high, 0, low]);
+      return { family: 2, local, remote, ...ports };
+    }
+    local[15] = (index % 9) + 1;
+    remote.set([0x20, 0x01, 0x0d, 0xb8, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x50, high, 0x10, low]);
+    return { family: 10, local, remote, ...ports };
+  }
+});
+
 describe('tables', () => {
   test('a number that stands for another resource is encoded anew', () => {
     const rows = put(numbered(2));
@@ -64,6 +116,17 @@ describe('tables', () => {
     expect(serviceOf(NGINX)).toEqual(['string:nginx', 'string:nginx']);
     expect(serviceOf(REDIS)).toEqual(['string:redis-server', 'string:redis-server']);
     expect(serviceOf(NGINX)).toEqual(['string:nginx', 'string:nginx']);
+  });
+
+  test('a protocol of more names than there are numbers: those that are left out do no harm', () => {
+    const names = Array.from({ length: KEYS_MAX + 100 }, (_, i) => `constant.${i}`);
+    const attributes = Object.fromEntries(names.map((name, i) => [name, i]));
+    const received = encoded(put(batch(span(0, { attributes }), span(1))));
+    const known = names.filter((name) => received[0]!.attributes[name] !== undefined);
+    expect(known.length).toBeGreaterThan(KEYS_MAX - 100);
+    expect(known).toEqual(names.slice(0, known.length));
+    for (const name of known) expect(received[0]!.attributes[name]).toBe(`int:${attributes[name]}`);
+    expect(Object.keys(received[1]!.attributes)).toEqual(Object.keys(span(1).attributes));
   });
 
   test('that are full are made anew: spans of ever new protocols and resources', () => {

@@ -32,8 +32,18 @@ export const USED_PROTOCOL_COUNT = USED_RESOURCE_COUNT + 4;
 /** Address and length of the field `scope` of ScopeSpans, encoded. */
 export const SCOPE_FIELD = USED_PROTOCOL_COUNT + 4;
 
+/** Keys of one protocol have numbers below this; what there is no number for is not told. */
+export const KEYS_MAX = 1 << 14;
+/** Texts of addresses of version 6, by their bytes: address.ts. */
+export const ADDRESS_TEXT_SIZE = 64;
+export const ADDRESS_TEXT_BITS = 10;
+export const ADDRESS_TEXTS = (SCOPE_FIELD + 8 + 63) & ~63;
+/** What a key stands for in the span at work: values.ts. */
+export const KEY_SLOT = 16;
+export const KEY_SLOTS = ADDRESS_TEXTS + (ADDRESS_TEXT_SIZE << ADDRESS_TEXT_BITS);
+
 /** Records and fields that are written once and kept. */
-export const OTLP_TABLES = SCOPE_FIELD + 8;
+export const OTLP_TABLES = KEY_SLOTS + KEY_SLOT * KEYS_MAX;
 export const OTLP_TABLES_END = OTLP_TABLES + (8 << 20);
 /** Texts of the span at work that were not UTF-8: three times the attributes of the longest pair, and more. */
 export const REPAIRED = OTLP_TABLES_END;
@@ -44,7 +54,10 @@ export const OUTPUT_SLACK = 64;
 export const OUTPUT_BYTES = METRICS_REGION - OUTPUT - OUTPUT_SLACK;
 
 // ── a protocol ───────────────────────────────────────────────────────────────────────────────────────────────────
-/** Address of the key table: address and length of the encoded field `key` of each key. */
+/**
+ * Address of the key table: address and length of the encoded field `key` of each key. Two bytes before it and two behind
+ * are the rest of an attribute up to its value, each a tag and a length yet to be filled in.
+ */
 export const PROTOCOL_KEYS = 0;
 /** Address of the attribute table by id (a u32 each, see below), and its length. */
 export const PROTOCOL_ATTRIBUTES = 4;
@@ -80,11 +93,12 @@ export const NO_KEY = 0xffff;
 /** In the attribute table: the key in the low half, the type in the high one; 0 for an id that is not reported. */
 export const ATTRIBUTE_TYPE_SHIFT = 16;
 
-/** A constant: u16 key, u8 kind, then its value (values.ts). */
+/** A constant: u16 key, u8 kind, its value (values.ts), and address and length of it as an encoded attribute. */
 export const CONSTANT_KEY = 0;
 export const CONSTANT_KIND = 2;
 export const CONSTANT_VALUE = 8;
-export const CONSTANT_SIZE = 16;
+export const CONSTANT_ENCODED = 16;
+export const CONSTANT_SIZE = 24;
 
 /** A part of a span name: a literal (address and length) or, with length PART_KEY, a key; PART_END ends the list. */
 export const PART_SIZE = 8;

@@ -1,83 +1,34 @@
 /**
  * One span, from its row of the columns. What host/spans/batch.ts makes of a row as an object, this writes as
- * a Span of OTLP: the same layers of attributes in the same order, a later one over an earlier one.
+ * a Span of OTLP. Fields may stand in any order: those of one size come first, each at its place, and the name, which is
+ * made of attributes, behind these.
  * https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
  */
-import { ATTRIBUTE_VALUE } from '../../../../parsers/sdk/abi';
 import {
-  ABSENT,
-  ATTRIBUTE_TYPE_SHIFT,
-  BOOLEAN,
-  CONSTANT_KEY,
-  CONSTANT_KIND,
-  CONSTANT_SIZE,
-  CONSTANT_VALUE,
-  DOUBLE,
-  INT,
   NO_KEY,
-  PROTOCOL_ATTRIBUTE_COUNT,
-  PROTOCOL_ATTRIBUTES,
-  PROTOCOL_CLIENT_ADDRESS_KEY,
-  PROTOCOL_CLIENT_PORT_KEY,
-  PROTOCOL_CONSTANT_COUNT,
-  PROTOCOL_CONSTANTS,
-  PROTOCOL_ERROR_TYPE_KEY,
-  PROTOCOL_FIRST_BYTE_KEY,
-  PROTOCOL_KEYS,
   PROTOCOL_NAME,
   PROTOCOL_NAME_FALLBACK,
   PROTOCOL_NAME_PLAIN,
   PROTOCOL_OPERATION_KEY,
-  PROTOCOL_PARTIAL_KEY,
-  PROTOCOL_PEER_ADDRESS_KEY,
-  PROTOCOL_PEER_PORT_KEY,
   PROTOCOL_RECORDS,
-  PROTOCOL_REQUEST_BODY_KEY,
-  PROTOCOL_RESPONSE_BODY_KEY,
-  PROTOCOL_SERVER_ADDRESS_KEY,
-  PROTOCOL_SERVER_PORT_KEY,
-  PROTOCOL_STATUS_KEY,
-  PROTOCOL_SUSPECT_KEY,
-  PROTOCOL_TRACESTATE_ID,
-  REPAIRED,
   TEXT,
-  TEXTS,
 } from '../../layout/otlp';
 import {
-  ROW_ADDRESSES,
-  ROW_ATTRIBUTES_AT,
   ROW_END,
-  ROW_FAMILY,
-  ROW_FIRST_BYTE,
   ROW_FLAGS,
-  ROW_LOCAL_PORT,
   ROW_PARENT_SPAN_ID,
   ROW_PROTOCOL,
-  ROW_REMOTE_PORT,
-  ROW_REQUEST_ATTRIBUTES,
-  ROW_REQUEST_BODY,
-  ROW_RESPONSE_ATTRIBUTES,
-  ROW_RESPONSE_BODY,
   ROW_SPAN_ID,
   ROW_START,
-  ROW_STATUS,
   ROW_TRACE_FLAGS,
   ROW_TRACE_ID,
-  ROW_WORDS,
 } from '../../layout/spans';
-import { ADDRESS_MAX, writeAddress } from './address';
-import { BYTES, FIXED32, fillRoom, ROOM, tag, VARINT, writeBytes, writeFixed64, writeLongTag } from './protobuf';
-import { NUMBER_MAX, OTHER_LENGTH, other, writeDecimal, writeName } from './text';
-import { isUtf8, repair } from './utf8';
-import { addText, clearValues, contentOf, kindOf, setText, setValue, writeValues } from './values';
-
-// Span flags of host/spans/batch.ts.
-const SERVER: u32 = 1;
-const ERROR: u32 = 2;
-const PARTIAL: u32 = 4;
-const HAS_PARENT: u32 = 8;
-const SUSPECT: u32 = 16;
-const ONE_WAY: u32 = 32;
+import { traceStateAt, traceStateLength, writeAttributes } from './attributes';
+import { ERROR, HAS_PARENT, SERVER } from './flags';
+import { BYTES, FIXED32, FIXED64, tag, VARINT, varintLength, writeBytes, writeExactVarint } from './protobuf';
+import { writeName } from './text';
+import { asUtf8, utf8Length } from './utf8';
+import { contentOf, kindOf } from './values';
 
 // Fields of Span.
 const TRACE_ID: u8 = 1;
@@ -89,7 +40,16 @@ const KIND: u8 = 6;
 const START: u8 = 7;
 const END: u8 = 8;
 const STATUS: u8 = 15;
-const FLAGS: u32 = 16;
+/** Of field 16: a varint of two bytes. */
+const FLAGS_TAG: u16 = 0x180 | ((16 & 0xf) << 3) | FIXED32;
+
+// Where the fields of one size stand, and the attributes behind them.
+const AT_SPAN_ID: usize = 2 + 16;
+const AT_START: usize = AT_SPAN_ID + 2 + 8;
+const AT_END: usize = AT_START + 9;
+const AT_KIND: usize = AT_END + 9;
+const AT_FLAGS: usize = AT_KIND + 2;
+const AT_ATTRIBUTES: usize = AT_FLAGS + 6;
 
 const STATUS_CODE: u8 = 3;
 const STATUS_CODE_ERROR: u8 = 2;
@@ -99,180 +59,68 @@ const KIND_SERVER: u8 = 2;
 const KIND_CLIENT: u8 = 3;
 const KIND_PRODUCER: u8 = 4;
 const KIND_CONSUMER: u8 = 5;
-const NS_PER_SECOND: f64 = 1e9;
-
-/** Where texts of the span at work are put that do not stand in its attributes as they are. */
-const numberText: usize = memory.data(<i32>NUMBER_MAX + 16);
-const localText: usize = memory.data(ADDRESS_MAX + 16);
-const remoteText: usize = memory.data(ADDRESS_MAX + 16);
-let scratch: usize = 0;
-/** `text`: how long it is. */
-let textLength: usize = 0;
-let traceStateAt: usize = 0;
-let traceStateLength: usize = 0;
 
 /** Writes the span of a row, without tag and length. */
-export function writeSpan(to: usize, row: u32): usize {
+export function writeSpan(at: usize, row: u32): usize {
   const protocol = <usize>load<u32>(PROTOCOL_RECORDS + ((<u32>load<u16>(ROW_PROTOCOL + (row << 1))) << 2));
   const flags = <u32>load<u16>(ROW_FLAGS + (row << 1));
-  scratch = REPAIRED;
-  gather(row, protocol, flags);
-
-  to = writeId(to, TRACE_ID, ROW_TRACE_ID + (row << 4), 4);
-  to = writeId(to, SPAN_ID, ROW_SPAN_ID + (row << 3), 2);
-  if (traceStateLength != 0) to = writeBytes(to, TRACE_STATE, traceStateAt, traceStateLength);
-  if (flags & HAS_PARENT) to = writeId(to, PARENT_SPAN_ID, ROW_PARENT_SPAN_ID + (row << 3), 2);
+  writeIds(at, row);
+  writeTime(at + AT_START, START, load<u64>(ROW_START + (row << 3)));
+  writeTime(at + AT_END, END, load<u64>(ROW_END + (row << 3)));
+  let to = writeAttributes(at + AT_ATTRIBUTES, row, protocol, flags);
   to = writeSpanName(to, protocol);
-  const kind = kindOfSpan(protocol, flags);
-  store<u8>(to, tag(KIND, VARINT));
-  store<u8>(to, kind, 1);
-  to = writeFixed64(to + 2, START, load<u64>(ROW_START + (row << 3)));
-  to = writeFixed64(to, END, load<u64>(ROW_END + (row << 3)));
-  to = writeValues(to, load<u32>(protocol, PROTOCOL_KEYS));
-  clearValues();
-  return writeEnd(to, flags, kind, load<u8>(ROW_TRACE_FLAGS + row));
+  writeKind(at + AT_KIND, row, protocol, flags);
+  return flags & (ERROR | HAS_PARENT) || traceStateLength != 0 ? writeRest(to, row, flags) : to;
 }
 
-/** All layers of attributes, into values.ts. */
-function gather(row: u32, protocol: usize, flags: u32): void {
-  setConstants(protocol);
-  setPeer(row, protocol, (flags & SERVER) != 0);
-  traceStateLength = 0;
-  const count = <u32>load<u16>(ROW_REQUEST_ATTRIBUTES + (row << 1)) + load<u16>(ROW_RESPONSE_ATTRIBUTES + (row << 1));
-  setMessage(protocol, ROW_WORDS + (load<u32>(ROW_ATTRIBUTES_AT + (row << 2)) << 2), count);
-  setOutcome(row, protocol, flags);
+/** The copy of an id may end behind it. */
+function writeIds(at: usize, row: u32): void {
+  store<u16>(at, pair(tag(TRACE_ID, BYTES), 16));
+  writeId(at + 2, ROW_TRACE_ID + (row << 4));
+  store<u16>(at, pair(tag(SPAN_ID, BYTES), 8), AT_SPAN_ID);
+  writeId(at + AT_SPAN_ID + 2, ROW_SPAN_ID + (row << 3));
 }
 
-function setConstants(protocol: usize): void {
-  let constant = <usize>load<u32>(protocol, PROTOCOL_CONSTANTS);
-  for (let left = load<u32>(protocol, PROTOCOL_CONSTANT_COUNT); left > 0; left--) {
-    const key = load<u16>(constant, CONSTANT_KEY);
-    setValue(key, load<u8>(constant, CONSTANT_KIND), load<u64>(constant, CONSTANT_VALUE));
-    constant += CONSTANT_SIZE;
-  }
+/** Ids are words, most significant byte first: four of them here. */
+function writeId(to: usize, words: usize): void {
+  const bytes = v128.load(words);
+  v128.store(to, v128.shuffle<u8>(bytes, bytes, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12));
 }
 
-function setPeer(row: u32, protocol: usize, isServer: bool): void {
-  const family = <u32>load<u8>(ROW_FAMILY + row);
-  const addresses = <usize>ROW_ADDRESSES + (row << 5);
-  const remoteLength = writeAddress(remoteText, addresses + 16, family) - remoteText;
-  if (remoteLength == 0) return;
-  const localLength = writeAddress(localText, addresses, family) - localText;
-  const localPort = <u64>load<u16>(ROW_LOCAL_PORT + (row << 1));
-  const remotePort = <u64>load<u16>(ROW_REMOTE_PORT + (row << 1));
-  const server = key(protocol, PROTOCOL_SERVER_ADDRESS_KEY);
-  setText(server, isServer ? localText : remoteText, isServer ? localLength : remoteLength);
-  setValue(key(protocol, PROTOCOL_SERVER_PORT_KEY), INT, isServer ? localPort : remotePort);
-  if (isServer) {
-    setText(key(protocol, PROTOCOL_CLIENT_ADDRESS_KEY), remoteText, remoteLength);
-    setValue(key(protocol, PROTOCOL_CLIENT_PORT_KEY), INT, remotePort);
-  }
-  setText(key(protocol, PROTOCOL_PEER_ADDRESS_KEY), remoteText, remoteLength);
-  setValue(key(protocol, PROTOCOL_PEER_PORT_KEY), INT, remotePort);
+function writeTime(to: usize, field: u8, time: u64): void {
+  store<u8>(to, tag(field, FIXED64));
+  store<u64>(to, time, 1);
 }
 
-/** What request and response said; later values of a key win. */
-function setMessage(protocol: usize, at: usize, count: u32): void {
-  const table = <usize>load<u32>(protocol, PROTOCOL_ATTRIBUTES);
-  const known = load<u32>(protocol, PROTOCOL_ATTRIBUTE_COUNT);
-  const traceState = load<u32>(protocol, PROTOCOL_TRACESTATE_ID);
-  for (let left = count; left > 0; left--) {
-    const id = <u32>load<u16>(at);
-    const length = <usize>load<u16>(at, 2);
-    const value = at + ATTRIBUTE_VALUE;
-    const field = id < known ? load<u32>(table + id * 4) : 0;
-    if (field != 0) setAttribute(field & 0xffff, field >> ATTRIBUTE_TYPE_SHIFT, value, length);
-    else if (id == traceState && id != 0) setTraceState(value, length);
-    at = value + ((length + 3) & ~(<usize>3));
-  }
-}
-
-function setAttribute(key: u32, kind: u32, value: usize, length: usize): void {
-  if (kind == TEXT || kind == TEXTS) {
-    const at = text(value, length);
-    if (kind == TEXT) setText(key, at, textLength);
-    else addText(key, at, textLength);
-  } else if (kind == BOOLEAN) {
-    if (length == 1) setValue(key, kind, load<u8>(value) != 0 ? 1 : 0);
-  } else if (length == 8) setValue(key, kind, load<u64>(value));
-}
-
-/** Address of the value as UTF-8, its length in `textLength`: itself, or a repaired copy. */
-function text(value: usize, length: usize): usize {
-  textLength = length;
-  if (isUtf8(value, length)) return value;
-  const at = scratch;
-  scratch = repair(at, value, length);
-  textLength = scratch - at;
-  return at;
-}
-
-function setTraceState(value: usize, length: usize): void {
-  traceStateAt = text(value, length);
-  traceStateLength = textLength;
-}
-
-/** Status, body sizes, and what the flags say. */
-function setOutcome(row: u32, protocol: usize, flags: u32): void {
-  const status = load<u32>(ROW_STATUS + (row << 2));
-  const statusKey = key(protocol, PROTOCOL_STATUS_KEY);
-  if (statusKey != NO_KEY && status != 0 && kindOf(statusKey) == ABSENT) setValue(statusKey, INT, status);
-  const requestBody = load<f64>(ROW_REQUEST_BODY + (row << 3));
-  const requestBodyKey = key(protocol, PROTOCOL_REQUEST_BODY_KEY);
-  if (requestBodyKey != NO_KEY && requestBody > 0) setValue(requestBodyKey, INT, <u64>requestBody);
-  const responseBodyKey = key(protocol, PROTOCOL_RESPONSE_BODY_KEY);
-  const responseBody = load<f64>(ROW_RESPONSE_BODY + (row << 3));
-  if (responseBodyKey != NO_KEY && !(flags & ONE_WAY) && responseBody >= 0) {
-    setValue(responseBodyKey, INT, <u64>responseBody);
-  }
-  const firstByte = load<f64>(ROW_FIRST_BYTE + (row << 3));
-  if (firstByte > 0) {
-    setValue(key(protocol, PROTOCOL_FIRST_BYTE_KEY), DOUBLE, reinterpret<u64>(firstByte / NS_PER_SECOND));
-  }
-  if (flags & ERROR) setErrorType(key(protocol, PROTOCOL_ERROR_TYPE_KEY), statusKey, status);
-  if (flags & PARTIAL) setValue(key(protocol, PROTOCOL_PARTIAL_KEY), BOOLEAN, 1);
-  if (flags & SUSPECT) setValue(key(protocol, PROTOCOL_SUSPECT_KEY), BOOLEAN, 1);
-}
-
-/** Unless the message names it: the status in its own words, as a number, or that there is none. */
-function setErrorType(errorType: u32, statusKey: u32, status: u32): void {
-  if (kindOf(errorType) != ABSENT) return;
-  const said = statusKey == NO_KEY ? ABSENT : kindOf(statusKey);
-  if (status == 0) setText(errorType, other(), OTHER_LENGTH);
-  else if (said == TEXT) setValue(errorType, TEXT, contentOf(statusKey));
-  else {
-    const end = writeDecimal(numberText, said == INT ? <i64>contentOf(statusKey) : <i64>status);
-    setText(errorType, numberText, end - numberText);
-  }
-}
-
-function key(protocol: usize, offset: usize): u32 {
-  return load<u16>(protocol + offset);
-}
-
-/** Ids are words, most significant byte first. */
-function writeId(to: usize, field: u8, words: usize, count: usize): usize {
-  store<u8>(to, tag(field, BYTES));
-  store<u8>(to, <u8>(count * 4), 1);
-  for (let i: usize = 0; i < count; i++) store<u32>(to + i * 4, bswap<u32>(load<u32>(words + i * 4)), 2);
-  return to + 2 + count * 4;
-}
-
+/** Of a name that is made: one byte for its length, until it turns out to need more. */
 function writeSpanName(to: usize, protocol: usize): usize {
-  store<u8>(to, tag(NAME, BYTES));
-  const text = to + 1 + ROOM;
+  const text = to + 2;
   let end = writeName(text, load<u32>(protocol, PROTOCOL_NAME));
   if (end == 0) end = writeName(text, load<u32>(protocol, PROTOCOL_NAME_FALLBACK));
   if (end == 0)
     return writeBytes(to, NAME, load<u32>(protocol, PROTOCOL_NAME_PLAIN), load<u32>(protocol, PROTOCOL_NAME_PLAIN + 4));
-  fillRoom(to + 1, end);
-  return end;
+  const length = end - text;
+  store<u8>(to, tag(NAME, BYTES));
+  const start = to + 1 + varintLength(length);
+  if (start != text) memory.copy(start, text, length);
+  writeExactVarint(to + 1, length);
+  return start + length;
+}
+
+/** Kind and flags. */
+function writeKind(at: usize, row: u32, protocol: usize, flags: u32): void {
+  const kind = kindOfSpan(protocol, flags);
+  const isRemote = (flags & HAS_PARENT) != 0 && (kind == KIND_SERVER || kind == KIND_CONSUMER);
+  store<u16>(at, pair(tag(KIND, VARINT), kind));
+  store<u16>(at, FLAGS_TAG, AT_FLAGS - AT_KIND);
+  const traceFlags = <u32>load<u8>(ROW_TRACE_FLAGS + row);
+  store<u32>(at, traceFlags | HAS_IS_REMOTE | (isRemote ? IS_REMOTE : 0), AT_FLAGS - AT_KIND + 2);
 }
 
 /** As host/spans/protocols.ts has it. */
 function kindOfSpan(protocol: usize, flags: u32): u8 {
   if (flags & SERVER) return KIND_SERVER;
-  const operation = key(protocol, PROTOCOL_OPERATION_KEY);
+  const operation = <u32>load<u16>(protocol, PROTOCOL_OPERATION_KEY);
   if (operation == NO_KEY || kindOf(operation) != TEXT) return KIND_CLIENT;
   const value = contentOf(operation);
   if (isText(value, 'send') || isText(value, 'create')) return KIND_PRODUCER;
@@ -289,16 +137,24 @@ function isText(value: u64, text: string): bool {
   return true;
 }
 
-function writeEnd(to: usize, flags: u32, kind: u8, traceFlags: u32): usize {
-  if (flags & ERROR) {
-    store<u8>(to, tag(STATUS, BYTES));
-    store<u8>(to, 2, 1);
-    store<u8>(to, tag(STATUS_CODE, VARINT), 2);
-    store<u8>(to, STATUS_CODE_ERROR, 3);
-    to += 4;
+/** What not every span has. */
+function writeRest(to: usize, row: u32, flags: u32): usize {
+  if (flags & HAS_PARENT) {
+    store<u16>(to, pair(tag(PARENT_SPAN_ID, BYTES), 8));
+    writeId(to + 2, ROW_PARENT_SPAN_ID + (row << 3));
+    to += 10;
   }
-  const isRemote = (flags & HAS_PARENT) != 0 && (kind == KIND_SERVER || kind == KIND_CONSUMER);
-  to = writeLongTag(to, FLAGS, FIXED32);
-  store<u32>(to, traceFlags | HAS_IS_REMOTE | (isRemote ? IS_REMOTE : 0));
+  if (traceStateLength != 0) {
+    const state = asUtf8(traceStateAt, traceStateLength);
+    to = writeBytes(to, TRACE_STATE, state, utf8Length);
+  }
+  if (!(flags & ERROR)) return to;
+  store<u16>(to, pair(tag(STATUS, BYTES), 2));
+  store<u16>(to, pair(tag(STATUS_CODE, VARINT), STATUS_CODE_ERROR), 2);
   return to + 4;
+}
+
+/** Two bytes, in this order. */
+function pair(first: u8, second: u8): u16 {
+  return <u16>first | ((<u16>second) << 8);
 }

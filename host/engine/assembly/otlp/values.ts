@@ -1,165 +1,173 @@
 /**
- * The attributes of the span at work, by number of their key in its protocol: a value that is set again takes the place
- * of the one before. They come out in the order in which their keys were first set.
+ * The attributes of the span at work. Each is written where the span stands as soon as its value is known, and what it is
+ * is noted under the number of its key in the span's protocol. A key that is set again loses what was written of it before.
+ * `keys` is the protocol's key table (layout/otlp.ts); setters return where the span's attributes end now.
  */
-import { ABSENT, DOUBLE, INT, TEXT, TEXTS } from '../../layout/otlp';
-import { BYTES, copyBytes, FIXED64, tag, VARINT, varintLength, writeVarint } from './protobuf';
+import { ABSENT, DOUBLE, INT, KEY_SLOT, KEY_SLOTS, KEYS_MAX, TEXT, TEXTS } from '../../layout/otlp';
+import { beginLists } from './lists';
+import { BYTES, copyBytes, copyText, FIXED64, SHORT, tag, VARINT, varintLength, writeVarint } from './protobuf';
+import { asUtf8, beginRepairs, utf8Length } from './utf8';
 
-/** Keys of one protocol: the attributes of a manifest (256 at most) and those the host adds. */
-export const KEYS_MAX = 512;
-
-// Fields of the specification's messages: KeyValue { key 1, value 2 }, ArrayValue { values 1 },
-// AnyValue { string 1, bool 2, int 3, double 4, array 5 }.
+// Fields of the specification's messages: KeyValue { key 1, value 2 }, AnyValue { string 1, bool 2, int 3, double 4 }.
 const SPAN_ATTRIBUTES: u8 = 9;
 const VALUE: u8 = 2;
 const STRING_VALUE: u8 = 1;
 const BOOL_VALUE: u8 = 2;
 const INT_VALUE: u8 = 3;
 const DOUBLE_VALUE: u8 = 4;
-const ARRAY_VALUE: u8 = 5;
-const ARRAY_VALUES: u8 = 1;
 
-/** Texts of all lists of a span: a message has at most 256 attributes. */
-const TEXTS_MAX: u32 = 512;
-/** Ends a list. */
-const LAST: u32 = 0xffff_ffff;
-/** A text of a list: its address, its length, and the next one's place. */
-const ELEMENT: u32 = 12;
+// What is noted of a key: the span's stamp and the kind, u32 each, then the content, as the kinds of layout/otlp.ts say.
+const CONTENT: usize = 8;
 
-const kinds: usize = memory.data(KEYS_MAX);
-const values: usize = memory.data(KEYS_MAX * 8, 8);
-const order: usize = memory.data(KEYS_MAX * 2, 2);
-const elements: usize = memory.data(TEXTS_MAX * ELEMENT, 4);
-let count: u32 = 0;
-let elementCount: u32 = 0;
+/** Notes of other spans bear other stamps. */
+let stamp: u32 = 0;
+/** Where the span's attributes begin. */
+let first: usize = 0;
 
-export function clearValues(): void {
-  for (let i: u32 = 0; i < count; i++) store<u8>(kinds + load<u16>(order + i * 2), <u8>ABSENT);
-  count = 0;
-  elementCount = 0;
+/** Begins a span whose attributes begin there. */
+export function beginValues(at: usize): void {
+  first = at;
+  beginLists();
+  beginRepairs();
+  if (++stamp != 0) return;
+  memory.fill(KEY_SLOTS, 0, KEY_SLOT * KEYS_MAX);
+  stamp = 1;
 }
 
-export function setValue(key: u32, kind: u32, value: u64): void {
-  if (load<u8>(kinds + key) == ABSENT) {
-    store<u16>(order + count * 2, <u16>key);
-    count++;
-  }
-  store<u8>(kinds + key, <u8>kind);
-  store<u64>(values + key * 8, value);
-}
-
-export function setText(key: u32, at: usize, length: usize): void {
-  setValue(key, TEXT, <u64>at | ((<u64>length) << 32));
-}
-
-/** Adds to the list under the key; the low half of its value is the first element's place, the high half the last one's. */
-export function addText(key: u32, at: usize, length: usize): void {
-  const kind = kindOf(key);
-  if ((kind != ABSENT && kind != TEXTS) || elementCount == TEXTS_MAX) return;
-  const element = elements + elementCount * ELEMENT;
-  store<u32>(element, <u32>at);
-  store<u32>(element, <u32>length, 4);
-  store<u32>(element, LAST, 8);
-  const place = <u64>elementCount;
-  elementCount++;
-  const list = contentOf(key);
-  if (kind == TEXTS) store<u32>(elements + <u32>(list >> 32) * ELEMENT, <u32>place, 8);
-  setValue(key, TEXTS, (kind == TEXTS ? list & 0xffff_ffff : place) | (place << 32));
+export function isSet(key: u32): bool {
+  return load<u32>(slot(key)) == stamp;
 }
 
 export function kindOf(key: u32): u32 {
-  return load<u8>(kinds + key);
+  const head = load<u64>(slot(key));
+  return <u32>head == stamp ? <u32>(head >> 32) : ABSENT;
 }
 
 export function contentOf(key: u32): u64 {
-  return load<u64>(values + key * 8);
+  return load<u64>(slot(key), CONTENT);
 }
 
-/** Writes them as the span's attributes. `keys` is the protocol's table: address and length of each `key` field. */
-export function writeValues(to: usize, keys: usize): usize {
-  for (let i: u32 = 0; i < count; i++) {
-    const key = <u32>load<u16>(order + i * 2);
-    to = writeKeyValue(to, load<u32>(keys + key * 8), load<u32>(keys + key * 8, 4), kindOf(key), contentOf(key));
+/** Only lists give way to what comes after them. */
+export function isFinal(key: u32): bool {
+  const head = load<u64>(slot(key));
+  return <u32>head == stamp && <u32>(head >> 32) != TEXTS;
+}
+
+/** That the key's value is written, or (of a list) will be. */
+export function note(key: u32, kind: u32, content: u64): void {
+  store<u64>(slot(key), <u64>stamp | ((<u64>kind) << 32));
+  store<u64>(slot(key), content, CONTENT);
+}
+
+/** Text of any bytes: those that are no UTF-8 are repaired. */
+export function setText(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
+  if (isSet(key)) to = remove(to, keys, key);
+  const text = writeTextHead(to, keys, key, length);
+  if (!copyText(text, at, length)) return setUnicode(to, keys, key, at, length);
+  note(key, TEXT, <u64>at | ((<u64>length) << 32));
+  return text + length;
+}
+
+function setUnicode(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
+  at = asUtf8(at, length);
+  length = utf8Length;
+  note(key, TEXT, <u64>at | ((<u64>length) << 32));
+  return writeText(to, keys, key, at, length);
+}
+
+export function setInt(to: usize, keys: usize, key: u32, value: u64): usize {
+  if (isSet(key)) to = remove(to, keys, key);
+  note(key, INT, value);
+  return writeInt(to, keys, key, value);
+}
+
+/** A DOUBLE or a BOOLEAN. */
+export function setNumber(to: usize, keys: usize, key: u32, kind: u32, value: u64): usize {
+  if (isSet(key)) to = remove(to, keys, key);
+  note(key, kind, value);
+  if (kind == DOUBLE) {
+    to = writeHead(to, keys, key, 9);
+    store<u8>(to, tag(DOUBLE_VALUE, FIXED64));
+    store<u64>(to, value, 1);
+    return to + 9;
   }
-  return to;
+  to = writeHead(to, keys, key, 2);
+  store<u8>(to, tag(BOOL_VALUE, VARINT));
+  store<u8>(to, <u8>value, 1);
+  return to + 2;
 }
 
-function writeKeyValue(to: usize, name: usize, nameLength: usize, kind: u32, value: u64): usize {
-  const valueLength = lengthOf(kind, value);
+/** UTF-8. */
+export function writeText(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
+  to = writeTextHead(to, keys, key, length);
+  copyBytes(to, at, length);
+  return to + length;
+}
+
+export function writeInt(to: usize, keys: usize, key: u32, value: u64): usize {
+  to = writeHead(to, keys, key, 1 + varintLength(value));
+  store<u8>(to, tag(INT_VALUE, VARINT));
+  return writeVarint(to + 1, value);
+}
+
+/** An attribute up to its AnyValue, of so many bytes. */
+export function writeHead(to: usize, keys: usize, key: u32, valueLength: usize): usize {
+  const name = <usize>load<u32>(keys + (key << 3));
+  const nameLength = <usize>load<u32>(keys + (key << 3), 4);
+  const length = nameLength + 2 + valueLength;
+  if (length >= SHORT) return writeLongHead(to, name, nameLength, valueLength);
+  copyBytes(to, name - 2, nameLength + 4);
+  store<u8>(to, <u8>length, 1);
+  store<u8>(to + nameLength, <u8>valueLength, 3);
+  return to + nameLength + 4;
+}
+
+/** An attribute up to its text of so many bytes. */
+export function writeTextHead(to: usize, keys: usize, key: u32, textLength: usize): usize {
+  const name = <usize>load<u32>(keys + (key << 3));
+  const nameLength = <usize>load<u32>(keys + (key << 3), 4);
+  const length = nameLength + 4 + textLength;
+  if (length >= SHORT) {
+    to = writeLongHead(to, name, nameLength, 1 + varintLength(textLength) + textLength);
+    store<u8>(to, tag(STRING_VALUE, BYTES));
+    return writeVarint(to + 1, textLength);
+  }
+  copyBytes(to, name - 2, nameLength + 4);
+  store<u8>(to, <u8>length, 1);
+  store<u32>(to + nameLength, <u32>((textLength + 2) | ((<u32>tag(STRING_VALUE, BYTES)) << 8) | (textLength << 16)), 3);
+  return to + nameLength + 6;
+}
+
+function writeLongHead(to: usize, name: usize, nameLength: usize, valueLength: usize): usize {
   store<u8>(to, tag(SPAN_ATTRIBUTES, BYTES));
   to = writeVarint(to + 1, nameLength + 1 + varintLength(valueLength) + valueLength);
   copyBytes(to, name, nameLength);
   to += nameLength;
   store<u8>(to, tag(VALUE, BYTES));
-  return writeValue(writeVarint(to + 1, valueLength), kind, value);
+  return writeVarint(to + 1, valueLength);
 }
 
-/** Bytes of the value's AnyValue. */
-function lengthOf(kind: u32, value: u64): usize {
-  switch (kind) {
-    case TEXT: {
-      const length = <usize>(value >> 32);
-      return 1 + varintLength(length) + length;
+/** What is written of the key; returns where the attributes end without it. Rare: few keys are set twice. */
+function remove(to: usize, keys: usize, key: u32): usize {
+  if (kindOf(key) == TEXTS) return to;
+  const name = <usize>load<u32>(keys + (key << 3));
+  const nameLength = <usize>load<u32>(keys + (key << 3), 4);
+  for (let at = first; at < to; ) {
+    let shift: u32 = 0;
+    let length: usize = 0;
+    let content = at + 1;
+    do length |= (<usize>load<u8>(content) & 0x7f) << (7 * shift++);
+    while (load<u8>(content++) >= 0x80);
+    const end = content + length;
+    if (memory.compare(content, name, nameLength) == 0) {
+      memory.copy(at, end, to - end);
+      return to - (end - at);
     }
-    case INT:
-      return 1 + varintLength(value);
-    case DOUBLE:
-      return 9;
-    case TEXTS: {
-      const length = arrayLength(value);
-      return 1 + varintLength(length) + length;
-    }
-    default:
-      return 2;
-  }
-}
-
-function writeValue(to: usize, kind: u32, value: u64): usize {
-  switch (kind) {
-    case TEXT: {
-      const length = <usize>(value >> 32);
-      store<u8>(to, tag(STRING_VALUE, BYTES));
-      to = writeVarint(to + 1, length);
-      copyBytes(to, <usize>(value & 0xffff_ffff), length);
-      return to + length;
-    }
-    case INT:
-      store<u8>(to, tag(INT_VALUE, VARINT));
-      return writeVarint(to + 1, value);
-    case DOUBLE:
-      store<u8>(to, tag(DOUBLE_VALUE, FIXED64));
-      store<u64>(to, value, 1);
-      return to + 9;
-    case TEXTS:
-      return writeArray(to, value);
-    default:
-      store<u8>(to, tag(BOOL_VALUE, VARINT));
-      store<u8>(to, <u8>value, 1);
-      return to + 2;
-  }
-}
-
-/** Bytes of the list's ArrayValue. */
-function arrayLength(list: u64): usize {
-  let sum: usize = 0;
-  for (let i = <u32>list; i != LAST; i = load<u32>(elements + i * ELEMENT, 8)) {
-    const length = lengthOf(TEXT, textOf(i));
-    sum += 1 + varintLength(length) + length;
-  }
-  return sum;
-}
-
-function writeArray(to: usize, list: u64): usize {
-  store<u8>(to, tag(ARRAY_VALUE, BYTES));
-  to = writeVarint(to + 1, arrayLength(list));
-  for (let i = <u32>list; i != LAST; i = load<u32>(elements + i * ELEMENT, 8)) {
-    store<u8>(to, tag(ARRAY_VALUES, BYTES));
-    to = writeValue(writeVarint(to + 1, lengthOf(TEXT, textOf(i))), TEXT, textOf(i));
+    at = end;
   }
   return to;
 }
 
-/** An element, as the value of a TEXT. */
-function textOf(place: u32): u64 {
-  return load<u64>(elements + place * ELEMENT);
+function slot(key: u32): usize {
+  return KEY_SLOTS + key * KEY_SLOT;
 }
