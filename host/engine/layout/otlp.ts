@@ -83,6 +83,11 @@ export const PROTOCOL_CLIENT_ADDRESS_KEY = 60;
 export const PROTOCOL_CLIENT_PORT_KEY = 62;
 export const PROTOCOL_PEER_ADDRESS_KEY = 64;
 export const PROTOCOL_PEER_PORT_KEY = 66;
+/**
+ * Which of the six above somebody else sets or asks for, a bit each in this order: server, client and peer, address and
+ * port. Of the others nothing has to be known.
+ */
+export const PROTOCOL_SHARED = 68; // u8
 export const PROTOCOL_FIRST_BYTE_KEY = 40;
 /** Whose value says whether a client produces or consumes: of messaging protocols alone. */
 export const PROTOCOL_OPERATION_KEY = 42;

@@ -34,10 +34,13 @@ const VALUE_TAG = (2 << 3) | 2;
 /** Numbers of the names, in the order in which they are asked for, as long as there are any. */
 class Keys {
   readonly names: string[] = [];
+  /** Those that were asked for twice. */
+  readonly shared = new Set<string>();
   readonly #numbers = new Map<string, number>();
 
   numberOf(name: string | undefined): number {
     if (name === undefined) return l.NO_KEY;
+    if (this.#numbers.has(name)) this.shared.add(name);
     const known = this.#numbers.get(name);
     if (known !== undefined) return known;
     if (this.names.length === l.KEYS_MAX) return l.NO_KEY;
@@ -67,6 +70,11 @@ export function putProtocol(memory: Arena, protocol: SpanProtocol): ProtocolReco
   const constants = Object.entries(protocol.constants).filter(([name]) => keys.numberOf(name) !== l.NO_KEY);
   u32(l.PROTOCOL_CONSTANTS, putConstants(memory, keys, constants));
   u32(l.PROTOCOL_CONSTANT_COUNT, constants.length);
+  const shared = ENDPOINT_KEYS.map((name, bit) => Number(keys.shared.has(name)) << bit);
+  memory.view.setUint8(
+    address + l.PROTOCOL_SHARED,
+    shared.reduce((all, bit) => all | bit),
+  );
   u32(l.PROTOCOL_KEYS, putKeys(memory, keys.names));
   const literals = [...protocol.nameParts, ...protocol.fallbackParts].filter((part) => 'literal' in part);
   const nameBytes = literals.reduce((sum, part) => sum + utf8.encode(part.literal).length, plain.length);
@@ -76,17 +84,22 @@ export function putProtocol(memory: Arena, protocol: SpanProtocol): ProtocolReco
   return { address, fixedBytes: SPAN_BYTES + nameBytes + keyBytes + constantBytes * copies, copies };
 }
 
+/** As PROTOCOL_SHARED has them. */
+const ENDPOINT_KEYS = [
+  'server.address',
+  'server.port',
+  'client.address',
+  'client.port',
+  'network.peer.address',
+  'network.peer.port',
+];
+
 const HOST_KEYS: readonly (readonly [offset: number, name: string])[] = [
   [l.PROTOCOL_FIRST_BYTE_KEY, 'spanwire.time_to_first_byte'],
   [l.PROTOCOL_ERROR_TYPE_KEY, 'error.type'],
   [l.PROTOCOL_PARTIAL_KEY, 'spanwire.partial'],
   [l.PROTOCOL_SUSPECT_KEY, 'spanwire.suspect'],
-  [l.PROTOCOL_SERVER_ADDRESS_KEY, 'server.address'],
-  [l.PROTOCOL_SERVER_PORT_KEY, 'server.port'],
-  [l.PROTOCOL_CLIENT_ADDRESS_KEY, 'client.address'],
-  [l.PROTOCOL_CLIENT_PORT_KEY, 'client.port'],
-  [l.PROTOCOL_PEER_ADDRESS_KEY, 'network.peer.address'],
-  [l.PROTOCOL_PEER_PORT_KEY, 'network.peer.port'],
+  ...ENDPOINT_KEYS.map((name, index) => [l.PROTOCOL_SERVER_ADDRESS_KEY + index * 2, name] as const),
 ];
 
 function putAttributes(memory: Arena, keys: Keys, attributes: SpanProtocol['attributes']): number {

@@ -45,7 +45,7 @@ import { ERROR, ONE_WAY, PARTIAL, SERVER, SUSPECT } from './flags';
 import { addText, writeLists } from './lists';
 import { copyBytes } from './protobuf';
 import { NUMBER_MAX, OTHER_LENGTH, other, writeDecimal } from './text';
-import { beginValues, contentOf, isFinal, isSet, kindOf, note, setInt, setNumber, setText } from './values';
+import { beginValues, claim, contentOf, isSet, kindOf, setAnyText, setInt, setNumber, setText } from './values';
 
 const NS_PER_SECOND: f64 = 1e9;
 
@@ -103,8 +103,7 @@ function setConstants(to: usize, protocol: usize): usize {
   let constant = <usize>load<u32>(protocol, PROTOCOL_CONSTANTS);
   for (let left = load<u32>(protocol, PROTOCOL_CONSTANT_COUNT); left > 0; left--) {
     const key = <u32>load<u16>(constant, CONSTANT_KEY);
-    if (!isFinal(key)) {
-      note(key, load<u8>(constant, CONSTANT_KIND), load<u64>(constant, CONSTANT_VALUE));
+    if (claim(key, load<u8>(constant, CONSTANT_KIND), load<u64>(constant, CONSTANT_VALUE))) {
       const from = <usize>load<u32>(constant, CONSTANT_ENCODED);
       to = copyTo(to, from, from + load<u32>(constant, CONSTANT_ENCODED + 4));
     }
@@ -145,14 +144,14 @@ function setFlags(to: usize, protocol: usize, keys: usize, flags: u32, status: u
 /** Unless the message names it: the status in its own words, as a number, or that there is none. */
 function setErrorType(to: usize, keys: usize, errorType: u32, statusKey: u32, status: u32): usize {
   if (isSet(errorType)) return to;
-  if (status == 0) return setText(to, keys, errorType, other(), OTHER_LENGTH);
+  if (status == 0) return setAnyText(to, keys, errorType, other(), OTHER_LENGTH);
   const said = statusKey != NO_KEY && isSet(statusKey);
   const content = said ? contentOf(statusKey) : 0;
   if (said && kindOf(statusKey) == TEXT) {
-    return setText(to, keys, errorType, <usize>(content & 0xffff_ffff), <usize>(content >> 32));
+    return setAnyText(to, keys, errorType, <usize>(content & 0xffff_ffff), <usize>(content >> 32));
   }
   const number = said && kindOf(statusKey) == INT ? content : status;
-  return setText(to, keys, errorType, numberText, writeDecimal(numberText, <i64>number) - numberText);
+  return setAnyText(to, keys, errorType, numberText, writeDecimal(numberText, <i64>number) - numberText);
 }
 
 function copyTo(to: usize, from: usize, end: usize): usize {

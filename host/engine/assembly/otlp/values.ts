@@ -5,7 +5,21 @@
  */
 import { ABSENT, DOUBLE, INT, KEY_SLOT, KEY_SLOTS, KEYS_MAX, TEXT, TEXTS } from '../../layout/otlp';
 import { beginLists } from './lists';
-import { BYTES, copyBytes, copyText, FIXED64, SHORT, tag, VARINT, varintLength, writeVarint } from './protobuf';
+import {
+  BYTES,
+  copyBytes,
+  copyShort,
+  copyText,
+  FIXED64,
+  SHORT,
+  SPREAD_MAX,
+  spreadLength,
+  spreadVarint,
+  tag,
+  VARINT,
+  varintLength,
+  writeVarint,
+} from './protobuf';
 import { asUtf8, beginRepairs, utf8Length } from './utf8';
 
 // Fields of the specification's messages: KeyValue { key 1, value 2 }, AnyValue { string 1, bool 2, int 3, double 4 }.
@@ -53,6 +67,13 @@ export function isFinal(key: u32): bool {
   return <u32>head == stamp && <u32>(head >> 32) != TEXTS;
 }
 
+/** Notes the value unless the key has one that stays; returns whether. */
+export function claim(key: u32, kind: u32, content: u64): bool {
+  if (isFinal(key)) return false;
+  note(key, kind, content);
+  return true;
+}
+
 /** That the key's value is written, or (of a list) will be. */
 export function note(key: u32, kind: u32, content: u64): void {
   store<u64>(slot(key), <u64>stamp | ((<u64>kind) << 32));
@@ -61,24 +82,39 @@ export function note(key: u32, kind: u32, content: u64): void {
 
 /** Text of any bytes: those that are no UTF-8 are repaired. */
 export function setText(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
-  if (isSet(key)) to = remove(to, keys, key);
-  const text = writeTextHead(to, keys, key, length);
-  if (!copyText(text, at, length)) return setUnicode(to, keys, key, at, length);
+  const nameLength = <usize>load<u32>(keys + (key << 3), 4);
+  if (nameLength + 4 + length >= SHORT || isSet(key)) return setAnyText(to, keys, key, at, length);
+  const text = writeTextHead(to, load<u32>(keys + (key << 3)), nameLength, length);
+  if (!copyText(text, at, length)) return setAnyText(to, keys, key, at, length);
   note(key, TEXT, <u64>at | ((<u64>length) << 32));
   return text + length;
 }
 
-function setUnicode(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
+/** Of any length, and though it may be set. */
+export function setAnyText(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
+  if (isSet(key)) to = remove(to, keys, key);
   at = asUtf8(at, length);
   length = utf8Length;
   note(key, TEXT, <u64>at | ((<u64>length) << 32));
-  return writeText(to, keys, key, at, length);
+  to = writeHead(to, keys, key, 1 + varintLength(length) + length);
+  store<u8>(to, tag(STRING_VALUE, BYTES));
+  to = writeVarint(to + 1, length);
+  copyBytes(to, at, length);
+  return to + length;
 }
 
 export function setInt(to: usize, keys: usize, key: u32, value: u64): usize {
   if (isSet(key)) to = remove(to, keys, key);
   note(key, INT, value);
-  return writeInt(to, keys, key, value);
+  if (value < SPREAD_MAX) {
+    const name = <usize>load<u32>(keys + (key << 3));
+    const nameLength = <usize>load<u32>(keys + (key << 3), 4);
+    const length = spreadLength(<u32>value);
+    if (nameLength + 3 + length < SHORT) return writeShortInt(to, name, nameLength, <u32>value, length);
+  }
+  to = writeHead(to, keys, key, 1 + varintLength(value));
+  store<u8>(to, tag(INT_VALUE, VARINT));
+  return writeVarint(to + 1, value);
 }
 
 /** A DOUBLE or a BOOLEAN. */
@@ -97,45 +133,33 @@ export function setNumber(to: usize, keys: usize, key: u32, kind: u32, value: u6
   return to + 2;
 }
 
-/** UTF-8. */
-export function writeText(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
-  to = writeTextHead(to, keys, key, length);
-  copyBytes(to, at, length);
-  return to + length;
-}
-
-export function writeInt(to: usize, keys: usize, key: u32, value: u64): usize {
-  to = writeHead(to, keys, key, 1 + varintLength(value));
-  store<u8>(to, tag(INT_VALUE, VARINT));
-  return writeVarint(to + 1, value);
-}
-
 /** An attribute up to its AnyValue, of so many bytes. */
 export function writeHead(to: usize, keys: usize, key: u32, valueLength: usize): usize {
   const name = <usize>load<u32>(keys + (key << 3));
   const nameLength = <usize>load<u32>(keys + (key << 3), 4);
   const length = nameLength + 2 + valueLength;
   if (length >= SHORT) return writeLongHead(to, name, nameLength, valueLength);
-  copyBytes(to, name - 2, nameLength + 4);
+  copyShort(to, name - 2, nameLength + 4);
   store<u8>(to, <u8>length, 1);
   store<u8>(to + nameLength, <u8>valueLength, 3);
   return to + nameLength + 4;
 }
 
-/** An attribute up to its text of so many bytes. */
-export function writeTextHead(to: usize, keys: usize, key: u32, textLength: usize): usize {
-  const name = <usize>load<u32>(keys + (key << 3));
-  const nameLength = <usize>load<u32>(keys + (key << 3), 4);
-  const length = nameLength + 4 + textLength;
-  if (length >= SHORT) {
-    to = writeLongHead(to, name, nameLength, 1 + varintLength(textLength) + textLength);
-    store<u8>(to, tag(STRING_VALUE, BYTES));
-    return writeVarint(to + 1, textLength);
-  }
-  copyBytes(to, name - 2, nameLength + 4);
-  store<u8>(to, <u8>length, 1);
-  store<u32>(to + nameLength, <u32>((textLength + 2) | ((<u32>tag(STRING_VALUE, BYTES)) << 8) | (textLength << 16)), 3);
+/** An attribute up to its text, all of which is SHORT. */
+export function writeTextHead(to: usize, name: usize, nameLength: usize, length: usize): usize {
+  copyShort(to, name - 2, nameLength + 4);
+  store<u8>(to, <u8>(nameLength + 4 + length), 1);
+  store<u32>(to + nameLength, <u32>((length + 2) | ((<u32>tag(STRING_VALUE, BYTES)) << 8) | (length << 16)), 3);
   return to + nameLength + 6;
+}
+
+/** An attribute that is SHORT, of a number whose varint has so many bytes. */
+export function writeShortInt(to: usize, name: usize, nameLength: usize, value: u32, length: usize): usize {
+  copyShort(to, name - 2, nameLength + 4);
+  store<u8>(to, <u8>(nameLength + 3 + length), 1);
+  store<u16>(to + nameLength, <u16>((length + 1) | ((<u32>tag(INT_VALUE, VARINT)) << 8)), 3);
+  store<u32>(to + nameLength, spreadVarint(value, length), 5);
+  return to + nameLength + 5 + length;
 }
 
 function writeLongHead(to: usize, name: usize, nameLength: usize, valueLength: usize): usize {
