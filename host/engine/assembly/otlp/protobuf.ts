@@ -82,13 +82,6 @@ export function copyBytes(to: usize, from: usize, length: usize): void {
   for (let i: usize = 16; i < length; i += 16) v128.store(to + i, v128.load(from + i));
 }
 
-/** The same for what is seldom longer than 32 bytes: up to 32 behind the copy. */
-export function copyShort(to: usize, from: usize, length: usize): void {
-  v128.store(to, v128.load(from));
-  v128.store(to, v128.load(from, 16), 16);
-  if (length > 32) copyBytes(to + 32, from + 32, length - 32);
-}
-
 /** As `copyBytes`; returns whether all of it is ASCII. */
 export function copyText(to: usize, from: usize, length: usize): bool {
   let all = i8x16.splat(0);
