@@ -109,15 +109,11 @@ function shown(path: string): string {
   return path.startsWith(ROOT + sep) ? relative(ROOT, path) : path;
 }
 
-function isShipped(folder: string): boolean {
-  return dirname(folder) === PARSERS;
-}
-
 /** Templates are kept apart: the agent loads all of build/parsers. */
 function productOf(folder: string): string {
   const file = `${basename(folder)}.wasm`;
   if (!isOurs(folder)) return join(folder, 'build', file);
-  return join(ROOT, 'build', isShipped(folder) ? 'parsers' : 'templates', file);
+  return join(ROOT, 'build', dirname(folder) === PARSERS ? 'parsers' : 'templates', file);
 }
 
 // ── manifest and cases ───────────────────────────────────────────────────────────────────────────────────────────
@@ -217,15 +213,14 @@ async function compile(folder: string, manifest: Manifest): Promise<Uint8Array> 
       listFiles: () => [],
     },
   );
-  if (!error && wasm) return isShipped(folder) ? withFewerCalls(wasm) : wasm;
+  if (!error && wasm) return withFewerCalls(wasm);
   throw new BuildError(`${basename(folder)}: does not compile\n${stderr.toString().trim() || error?.message}`);
 }
 
 /**
  * V8 inlines no Wasm function into another, and metering charges at each entry: a call costs what a line of a parser does.
  * So functions go into their callers here, further than asc goes; what is large and called from many places stays.
- * An entry is charged for all that stands in the function, and so the fuel that is used grows, too: modules of others stay
- * as asc made them, and within what their manifests ask for.
+ * An entry is charged for all that stands in the function, and so the fuel that is used grows, too.
  */
 async function withFewerCalls(wasm: Uint8Array): Promise<Uint8Array> {
   const { default: binaryen } = await import('assemblyscript/binaryen');
