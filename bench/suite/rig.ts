@@ -15,6 +15,8 @@ const BATCH_SPANS = 8192;
 const METRIC_SERIES = 2000;
 const BATCH_MS = 1000;
 const REORDER_MS = 5;
+/** One for all: whoever answers for processes keeps what it says. */
+const RESOURCE = { attributes: { 'service.name': 'bench' } };
 
 /** Where records are: the kernel's ring, or ordinary memory. */
 export type RingKind = 'kernel' | 'memory';
@@ -56,7 +58,7 @@ type Given = Pick<PipelineOptions, 'modules' | 'counters' | 'emit' | 'verdict'>;
 export function createPipeline(source: RecordSource, given: Given, sampled = 1): Pipeline {
   const pipeline = new Pipeline(source, {
     log: { debug() {}, info() {}, warn() {}, error: fail },
-    processes: { resourceOf: () => ({ attributes: { 'service.name': 'bench' } }) },
+    processes: { resourceOf: () => RESOURCE },
     optIn: new Set(),
     batchSpans: BATCH_SPANS,
     batchMs: BATCH_MS,
