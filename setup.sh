@@ -1,8 +1,7 @@
 #!/bin/sh
 # Makes this checkout ready to run: missing Debian packages, npm packages, build. Called by `npm run demo`, `start`
-# and `test`; quick when there is nothing to do. Names of packages for the tests alone come with `setup.sh test`, programs
-# from other registries for `npm run test:peers` with `setup.sh peers`, the reference parsers that only the bench needs
-# with `setup.sh bench`.
+# and `test`; quick when there is nothing to do. Names of packages for the tests and the bench alone come with `setup.sh
+# test`, programs from other registries for `npm run test:peers` with `setup.sh peers`.
 set -eu
 cd "$(dirname "$0")"
 
@@ -124,8 +123,7 @@ link_node() {
 mkdir -p build
 case ${1:-} in
 demo) install_packages $build_packages $demo_packages ;;
-test | peers) install_packages $build_packages $test_packages ;;
-bench) install_packages $build_packages $test_packages $bench_packages ;;
+test | peers | bench) install_packages $build_packages $test_packages $bench_packages ;;
 *) install_packages $build_packages ;;
 esac
 install_modules

@@ -14,7 +14,7 @@ export default defineConfig({
           name: 'alone',
           include: [
             'fuzz/**/*.test.ts',
-            'test/{contract,examples,export,golden,host,hostile,modules,parsers,replay,sdk}/**/*.test.ts',
+            'test/{bench,contract,examples,export,golden,host,hostile,modules,parsers,replay,sdk}/**/*.test.ts',
           ],
           testTimeout: 60_000,
         },

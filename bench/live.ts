@@ -5,11 +5,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds, type Nginx, residentMiB, startAgent, startNginx, wrk } from './processes.ts';
+import { cpuSeconds, residentMiB, startAgent } from './processes.ts';
 import { mean, median, progress, renderTable } from './table.ts';
-
-const CONNECTIONS = 50;
-const BODY_BYTES = 200;
+import { nginxTarget, type Target } from './targets.ts';
 
 export interface LiveOptions {
   /** Pairs of rounds, and the length of one. */
@@ -19,41 +17,62 @@ export interface LiveOptions {
   readonly json?: boolean;
 }
 
-interface Round {
+export interface LiveRound {
   readonly perSecond: number;
-  readonly nginxMicros: number;
+  readonly requests: number;
+  readonly serverMicros: number;
   readonly agentMicros: number;
   readonly summary: string;
 }
 
 export async function benchLive(options: LiveOptions): Promise<void> {
-  const receiver = fork(new URL('./null-receiver.ts', import.meta.url));
-  const [receiverPort] = (await once(receiver, 'message')) as [number];
-  const endpoint = `http://127.0.0.1:${receiverPort}`;
-  const nginx = await startNginx(BODY_BYTES);
+  const receiver = await startReceiver();
+  const { endpoint } = receiver;
+  const nginx = await nginxTarget();
   try {
-    const compared = await compare(nginx, endpoint, options);
+    const compared = summary(await takeTurns(nginx, endpoint, options));
     const result = { ...compared, ...(options.soak > 0 && { soak: await soak(nginx, endpoint, options.soak) }) };
     process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : render(result));
   } finally {
     await nginx.stop();
-    receiver.disconnect();
+    receiver.stop();
   }
 }
 
-async function compare(target: Nginx, endpoint: string, { rounds, seconds }: LiveOptions) {
-  const without: Round[] = [];
-  const withAgent: Round[] = [];
-  await wrk(target.port, CONNECTIONS, 1);
+/** An OTLP receiver in a process of its own. */
+export async function startReceiver(): Promise<{ readonly endpoint: string; readonly stop: () => void }> {
+  const receiver = fork(new URL('./null-receiver.ts', import.meta.url));
+  const [port] = (await once(receiver, 'message')) as [number];
+  return { endpoint: `http://127.0.0.1:${port}`, stop: () => receiver.disconnect() };
+}
+
+export interface LiveRounds {
+  readonly without: readonly LiveRound[];
+  readonly withAgent: readonly LiveRound[];
+}
+
+/** Rounds with and without the agent, in turn. */
+export async function takeTurns(
+  target: Target,
+  endpoint: string,
+  { rounds, seconds }: Pick<LiveOptions, 'rounds' | 'seconds'>,
+): Promise<LiveRounds> {
+  const without: LiveRound[] = [];
+  const withAgent: LiveRound[] = [];
+  await target.load(1);
   for (let round = 1; round <= rounds; round++) {
-    progress(`round ${round} of ${rounds}`);
+    progress(`${target.name}: round ${round} of ${rounds}`);
     without.push(await measure(target, seconds, undefined));
     withAgent.push(await measure(target, seconds, endpoint));
   }
-  const base = { perSecond: medianOf(without, 'perSecond'), nginxMicros: medianOf(without, 'nginxMicros') };
+  return { without, withAgent };
+}
+
+function summary({ without, withAgent }: LiveRounds) {
+  const base = { perSecond: medianOf(without, 'perSecond'), nginxMicros: medianOf(without, 'serverMicros') };
   const agent = {
     perSecond: medianOf(withAgent, 'perSecond'),
-    nginxMicros: medianOf(withAgent, 'nginxMicros'),
+    nginxMicros: medianOf(withAgent, 'serverMicros'),
     agentMicros: medianOf(withAgent, 'agentMicros'),
     summary: withAgent.at(-1)?.summary ?? '',
   };
@@ -64,26 +83,25 @@ async function compare(target: Nginx, endpoint: string, { rounds, seconds }: Liv
   };
 }
 
-async function measure(target: Nginx, seconds: number, endpoint: string | undefined): Promise<Round> {
+async function measure(target: Target, seconds: number, endpoint: string | undefined): Promise<LiveRound> {
   const agent = endpoint === undefined ? undefined : await startAgent(target.port, endpoint);
-  const [worker] = target.workers();
-  const nginxBefore = cpuSeconds(worker!);
+  const serverBefore = target.cpuSeconds();
   const agentBefore = agent === undefined ? 0 : cpuSeconds(agent.pid);
-  const load = await wrk(target.port, CONNECTIONS, seconds);
-  const nginxMicros = ((cpuSeconds(worker!) - nginxBefore) * 1e6) / load.requests;
+  const { requests, perSecond } = await target.load(seconds);
+  const serverMicros = ((target.cpuSeconds() - serverBefore) * 1e6) / requests;
   await sleep(500);
-  const agentMicros = agent === undefined ? 0 : ((cpuSeconds(agent.pid) - agentBefore) * 1e6) / load.requests;
+  const agentMicros = agent === undefined ? 0 : ((cpuSeconds(agent.pid) - agentBefore) * 1e6) / requests;
   const summary = (await agent?.stop()) ?? '';
-  return { perSecond: load.perSecond, nginxMicros, agentMicros, summary };
+  return { perSecond, requests, serverMicros, agentMicros, summary };
 }
 
 /** Memory under load: the mean of the second quarter (after warm-up) against the mean of the last quarter. */
-async function soak(target: Nginx, endpoint: string, seconds: number) {
+async function soak(target: Target, endpoint: string, seconds: number) {
   const agent = await startAgent(target.port, endpoint);
   const before = cpuSeconds(agent.pid);
   const samples: number[] = [];
   const timer = setInterval(() => samples.push(residentMiB(agent.pid)), 1000);
-  const load = await wrk(target.port, CONNECTIONS, seconds);
+  const load = await target.load(seconds);
   clearInterval(timer);
   const agentMicros = ((cpuSeconds(agent.pid) - before) * 1e6) / load.requests;
   const summary = await agent.stop();
@@ -92,11 +110,11 @@ async function soak(target: Nginx, endpoint: string, seconds: number) {
   return { seconds, ...load, agentMicros, residentMiB: { early, late, growth: late / early }, summary };
 }
 
-function medianOf(rounds: readonly Round[], key: 'perSecond' | 'nginxMicros' | 'agentMicros'): number {
+function medianOf(rounds: readonly LiveRound[], key: 'perSecond' | 'serverMicros' | 'agentMicros'): number {
   return median(rounds.map((round) => round[key]));
 }
 
-function render(result: Awaited<ReturnType<typeof compare>> & { soak?: Awaited<ReturnType<typeof soak>> }): string {
+function render(result: ReturnType<typeof summary> & { soak?: Awaited<ReturnType<typeof soak>> }): string {
   const { without, with: agent, ratios, soak: long } = result;
   const rows = [
     ['', 'without', 'with agent', 'ratio'],

@@ -1,7 +1,13 @@
-/** An OTLP receiver that takes everything and keeps nothing: a process of its own, so that its cost is its own. */
+/**
+ * An OTLP receiver that takes everything and keeps nothing: a process of its own, so that its cost is its own. Tells its
+ * parent its port, and 'first' when something has come.
+ */
 import { createServer } from 'node:http';
 
+let hasCome = false;
 const server = createServer((request, response) => {
+  if (!hasCome) process.send?.('first');
+  hasCome = true;
   request.resume();
   request.on('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end());
 });

@@ -50,7 +50,7 @@ export function prepareLap({ sessions, port }: Traffic, connections: number): La
 }
 
 /** What happens at once on a connection: what the client says, and the answer to it. */
-function turnsOf(steps: readonly Step[]): Step[][] {
+export function turnsOf(steps: readonly Step[]): Step[][] {
   const turns: Step[][] = [[]];
   for (const step of steps) {
     const last = turns.at(-1)!;

@@ -10,6 +10,8 @@ const CLIENT_ID = 'shop';
 const TOPIC = 'orders';
 const GROUP = { groupId: 'billing', groupGenerationId: 7, memberId: 'shop-7f9c2ba4-e88f-4d6a-9b1e' };
 const RECORDS = 10;
+/** Of a message of one record beside its note. */
+const BATCH_HEAD = 250;
 const TIME = 1730800800000;
 /** Size and correlation id, which kafkajs's connection takes off. */
 const HEADER = 8;
@@ -18,10 +20,16 @@ export interface KafkaTraffic extends ParserTraffic {
   readonly answers: readonly { readonly payload: Buffer; readonly response: Response }[];
 }
 
-/** A producer that is also a consumer: batches of ten records of some 200 bytes both ways, and what keeps a group alive. */
-export async function kafkaTraffic(): Promise<KafkaTraffic> {
+/**
+ * A producer that is also a consumer: batches of ten records of some 200 bytes both ways, and what keeps a group alive.
+ * With a size: produce and fetch alone, whose batches make messages of that size.
+ */
+export async function kafkaTraffic(batchBytes?: number): Promise<KafkaTraffic> {
   const kafka = kafkajs();
-  const turns = [metadata, produce, fetch, produce, fetch, heartbeat, produce, fetch, offsetCommit, fetch];
+  const turns =
+    batchBytes === undefined
+      ? [metadata, produce, fetch, produce, fetch, heartbeat, produce, fetch, offsetCommit, fetch]
+      : [produce, fetch].map((turn) => (client: Kafkajs) => turn(client, messages(batchBytes)));
   const lap: Step[] = [];
   const answers: { payload: Buffer; response: Response }[] = [];
   for (const [correlationId, turn] of turns.entries()) {
@@ -104,35 +112,48 @@ function kafkajs(): Kafkajs {
 
 // ── the turns ──
 
-function messages(): { key: string; value: string; timestamp: number; headers: object }[] {
-  return Array.from({ length: RECORDS }, (_, index) => ({
-    key: `order-${4711 + index}`,
-    value: JSON.stringify({ id: 4711 + index, email: 'a.customer@example.com', note: 'x'.repeat(120) }),
-    timestamp: TIME + index,
-    headers: { source: 'shop' },
-  }));
+interface Message {
+  readonly key: string;
+  readonly value: string;
+  readonly timestamp: number;
+  readonly headers: object;
 }
 
-async function produce(kafka: Kafkajs): Promise<Turn> {
-  const topicData = [{ topic: TOPIC, partitions: [{ partition: 0, firstSequence: 0, messages: messages() }] }];
+/** A batch of ten, or with a size one message, which makes most of it. */
+function messages(batchBytes?: number): Message[] {
+  if (batchBytes !== undefined) return [message(0, Math.max(1, batchBytes - BATCH_HEAD))];
+  return Array.from({ length: RECORDS }, (_, index) => message(index, 120));
+}
+
+function message(index: number, noteBytes: number): Message {
+  return {
+    key: `order-${4711 + index}`,
+    value: JSON.stringify({ id: 4711 + index, email: 'a.customer@example.com', note: 'x'.repeat(noteBytes) }),
+    timestamp: TIME + index,
+    headers: { source: 'shop' },
+  };
+}
+
+async function produce(kafka: Kafkajs, batch = messages()): Promise<Turn> {
+  const topicData = [{ topic: TOPIC, partitions: [{ partition: 0, firstSequence: 0, messages: batch }] }];
   const asked = kafka.api('Produce', 7, { acks: -1, timeout: 30000, topicData });
   const { Encoder } = kafka;
   const partition = new Encoder().writeInt32(0).writeInt16(0).writeInt64(1000).writeInt64(-1).writeInt64(0);
   return { asked, answer: topics(kafka, new Encoder(), partition).writeInt32(0) };
 }
 
-async function fetch(kafka: Kafkajs): Promise<Turn> {
+async function fetch(kafka: Kafkajs, sent = messages()): Promise<Turn> {
   const { Encoder } = kafka;
   const partitions = [{ partition: 0, fetchOffset: 1000, maxBytes: 1048576 }];
   const wanted = { maxWaitTime: 5000, minBytes: 1, maxBytes: 10485760, topics: [{ topic: TOPIC, partitions }] };
-  const records = messages().map((message, offsetDelta) =>
+  const records = sent.map((message, offsetDelta) =>
     kafka.record({ ...message, offsetDelta, timestampDelta: message.timestamp - TIME }),
   );
   const batch = await kafka.recordBatch({
     records,
     firstTimestamp: TIME,
-    maxTimestamp: TIME + RECORDS - 1,
-    lastOffsetDelta: RECORDS - 1,
+    maxTimestamp: TIME + sent.length - 1,
+    lastOffsetDelta: sent.length - 1,
   });
   const partition = new Encoder().writeInt32(0).writeInt16(0).writeInt64(1010).writeInt64(1010).writeInt64(0);
   partition.writeArray([]).writeInt32(-1).writeInt32(batch.size()).writeEncoder(batch);

@@ -27,6 +27,12 @@ export function mysqlTraffic({ cases }: Parser): ParserTraffic {
   return { prologue: login.steps.slice(0, 3), lap: [begin, point, update, point, page, failed, point, point].flat() };
 }
 
+/** A row read and a row written, and each has a value that can be long. */
+export function sizedMysql(value: string): Step[] {
+  const read = query(`${SELECT} WHERE id = 4711`, resultSet(1, ORDER.with(-1, value)));
+  return [...read, ...query(`UPDATE orders SET state = '${value}' WHERE id = 4711`, [okay()])];
+}
+
 /** How many queries were answered. Each has a command of its own, as in a connection; what it writes goes nowhere. */
 export function mysql2({ lap }: ParserTraffic): Side {
   const { PacketParser, Query, ConnectionConfig } = mysql2Parts();
@@ -109,8 +115,8 @@ function okay(): Buffer {
 }
 
 /** Text rows, with the two EOF packets that mysql2 asks for. */
-function resultSet(rows: number): Buffer[] {
-  const row = Buffer.concat(ORDER.map(counted));
+function resultSet(rows: number, values: readonly string[] = ORDER): Buffer[] {
+  const row = Buffer.concat(values.map(counted));
   return [Buffer.of(COLUMNS.length), ...COLUMNS.map(column), END, ...Array.from({ length: rows }, () => row), END];
 }
 
@@ -119,9 +125,10 @@ function column(name: string): Buffer {
   return Buffer.concat([...names, Buffer.of(0x0c, UTF8, 0, 0, 3, 0, 0, VAR_STRING, 0, 0, 0, 0, 0)]);
 }
 
-/** Shorter than 251 bytes, all of them. */
+/** Shorter than 65,536 bytes, all of them. */
 function counted(text: string): Buffer {
-  return Buffer.concat([Buffer.of(text.length), Buffer.from(text)]);
+  const length = text.length < 251 ? [text.length] : [0xfc, text.length & 0xff, text.length >> 8];
+  return Buffer.concat([Buffer.from(length), Buffer.from(text)]);
 }
 
 function packet(sequence: number, payload: Buffer): Buffer {

@@ -16,7 +16,7 @@ export function postgresTraffic(): ParserTraffic {
   const login = Buffer.concat([message('R', int32(0)), message('S', text('server_version', '15.6')), ready()]);
   const prologue = [step(FROM_CLIENT, serialize.startup({ user: 'shop', database: 'shop' })), step(FROM_SERVER, login)];
   const point = prepared(`${SELECT} WHERE id = $1`, ['4711'], [described(), row(), complete('SELECT 1')]);
-  const list = Array.from({ length: LIST_ROWS }, row);
+  const list = Array.from({ length: LIST_ROWS }, () => row());
   const page = prepared(`${SELECT} WHERE email = $1`, [ORDER[1]!], [described(), ...list, complete('SELECT 20')]);
   const update = prepared(
     'UPDATE orders SET state = $1 WHERE id = $2',
@@ -26,6 +26,21 @@ export function postgresTraffic(): ParserTraffic {
   const simple = exchange(serialize.query('BEGIN'), [complete('BEGIN'), ready()]);
   const failed = prepared('INSERT INTO orders (id) VALUES ($1)', ['4711'], [NO_DATA, ERROR]);
   return { prologue, lap: [...simple, ...point, ...update, ...point, ...page, ...failed, ...point, ...point] };
+}
+
+/** A row read and a row written, and each has a value that can be long. */
+export function sizedPostgres(value: string): Step[] {
+  const read = prepared(
+    `${SELECT} WHERE id = $1`,
+    ['4711'],
+    [described(), row(ORDER.with(-1, value)), complete('SELECT 1')],
+  );
+  const written = prepared(
+    'UPDATE orders SET state = $1 WHERE id = $2',
+    [value, '4711'],
+    [NO_DATA, complete('UPDATE 1')],
+  );
+  return [...read, ...written];
 }
 
 /** How many statements were answered. pg-protocol takes a stream, and its `data` is all that it needs. */
@@ -84,9 +99,9 @@ function described(): Buffer {
   return message('T', int16(columns.length), ...columns);
 }
 
-function row(): Buffer {
-  const values = ORDER.flatMap((value) => [int32(value.length), Buffer.from(value)]);
-  return message('D', int16(ORDER.length), ...values);
+function row(values: readonly string[] = ORDER): Buffer {
+  const cells = values.flatMap((value) => [int32(value.length), Buffer.from(value)]);
+  return message('D', int16(values.length), ...cells);
 }
 
 function message(type: string, ...parts: Buffer[]): Buffer {

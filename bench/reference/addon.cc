@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include "feeder_object.h"
 #include "parsers.h"
 
 namespace reference
@@ -102,6 +103,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	exports.Set("inflateHpack", Napi::Function::New(env, inflate_hpack));
 	exports.Set("deflateHpack", Napi::Function::New(env, deflate_hpack));
 	exports.Set("threadCpuNs", Napi::Function::New(env, thread_cpu_ns));
+	exports.Set("Feeder", FeederObject::define(env));
 	return exports;
 }
 
