@@ -3,7 +3,7 @@
  * tells it to stop; counters are shared memory.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Config, samplerOf, settingsOf } from './config.ts';
+import type { Config } from './config.ts';
 import { Processes } from './discovery/processes.ts';
 import { createConfiguredSinks } from './export/configured.ts';
 import { addon } from './kernel/addon.ts';
@@ -12,8 +12,10 @@ import { C, type Counters } from './self/counters.ts';
 import { createLog, type Log } from './self/log.ts';
 import { resourceAttributes } from './self/resource.ts';
 import { Shard } from './shard.ts';
+import { samplerOf } from './spans/sampler.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import type { ModuleStatus } from './wasm/modules.ts';
+import { settingsOf } from './wasm/settings.ts';
 
 export interface WorkerInput {
   readonly shard: number;
