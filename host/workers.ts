@@ -11,10 +11,10 @@ import type { ModuleStatus } from './wasm/modules.ts';
 import type { WorkerCommand, WorkerInput, WorkerReport } from './worker.ts';
 
 /**
- * Garbage of exporting may pile up to a third of this before it is collected: the data path makes none, and what fits into
+ * As each worker is bounded. Garbage of exporting may pile up to a third of this before it is collected: the data path makes none, and what fits into
  * the cache is collected as cheaply as what V8 would let pile up by default, which is a multiple of the agent's memory.
  */
-const YOUNG_GENERATION_MB = 6;
+export const WORKER_LIMITS = { maxYoungGenerationSizeMb: 6 };
 /** Beyond the exporters' own deadline, before a worker is ended by force. */
 const STOP_GRACE_MS = 5_000;
 
@@ -82,7 +82,7 @@ export class Workers {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
       workerData: input,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      resourceLimits: WORKER_LIMITS,
     });
     this.#workers.push(worker);
     return new Promise((resolve, reject) => {

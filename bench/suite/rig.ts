@@ -8,8 +8,6 @@ import { type FeederOptions, loadReference, type NativeFeeder, readFeederObject 
 /** As the agent's defaults. */
 export const RING_BYTES = 16 * 1024 * 1024;
 export const PAYLOAD_BYTES = 4096;
-/** As the agent's workers are made. */
-export const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 24 };
 const BATCH_SPANS = 2048;
 const BATCH_MS = 1000;
 const REORDER_MS = 5;
@@ -57,12 +55,15 @@ export function samplingOptions(share: number): Partial<PipelineOptions> | undef
   return share === 1 ? {} : undefined;
 }
 
+/** All connections are of one process, whose resource the agent makes once. */
+const RESOURCE = { attributes: { 'service.name': 'bench' } };
+
 type Given = Pick<PipelineOptions, 'modules' | 'counters' | 'emit' | 'verdict'>;
 
 export function createPipeline(source: RecordSource, given: Given, sampled = 1): Pipeline {
   const pipeline = new Pipeline(source, {
     log: { debug() {}, info() {}, warn() {}, error: fail },
-    processes: { resourceOf: () => ({ attributes: { 'service.name': 'bench' } }) },
+    processes: { resourceOf: () => RESOURCE },
     optIn: new Set(),
     batchSpans: BATCH_SPANS,
     batchMs: BATCH_MS,

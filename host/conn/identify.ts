@@ -30,10 +30,14 @@ export interface Verdict {
 export const UNDECIDED = 'undecided';
 export const UNKNOWN = 'unknown';
 
+const NOBODY_ASKED: Candidate = { chunks: [], bytes: 0, attempts: 0 };
+
+/** What is known of a connection that nobody has claimed so far. */
 interface Candidate {
-  chunks: BufferedChunk[];
-  bytes: number;
-  attempts: number;
+  /** Packed: objects and typed arrays take hundreds of bytes for each, and any number of connections may wait. */
+  readonly chunks: readonly string[];
+  readonly bytes: number;
+  readonly attempts: number;
 }
 
 /** A module as the identifier sees it: an instance of its own, so that no chunk of the data path is in the way. */
@@ -69,32 +73,34 @@ export class Identifier {
     midStream: boolean,
     ports: readonly [number, number],
   ): Verdict | typeof UNDECIDED | typeof UNKNOWN {
-    const candidate = this.#candidates.get(connection) ?? this.#begin(connection);
-    candidate.chunks.push(chunk);
-    this.#hold(candidate, candidate.bytes + chunk.bytes.length);
-    let best = this.#ask(candidate, clientDirection, ports);
-    if (midStream && best.parser < 0 && !best.more && candidate.chunks.length > 1) {
-      candidate.chunks = [chunk];
-      this.#hold(candidate, chunk.bytes.length);
-      candidate.attempts++;
-      best = this.#ask(candidate, clientDirection, ports);
+    const candidate = this.#candidates.get(connection) ?? NOBODY_ASKED;
+    let { attempts } = candidate;
+    let chunks = [...candidate.chunks.map(unpack), chunk];
+    let best = this.#ask(chunks, clientDirection, ports);
+    if (midStream && best.parser < 0 && !best.more && chunks.length > 1) {
+      chunks = [chunk];
+      attempts++;
+      best = this.#ask(chunks, clientDirection, ports);
     }
+    const bytes = bytesOf(chunks);
     const full =
-      candidate.bytes >= BUFFERED_BYTES_MAX ||
-      candidate.chunks.length >= BUFFERED_CHUNKS_MAX ||
-      this.#buffered >= BUFFERED_TOTAL_MAX;
+      bytes >= BUFFERED_BYTES_MAX ||
+      chunks.length >= BUFFERED_CHUNKS_MAX ||
+      this.#buffered - candidate.bytes + bytes >= BUFFERED_TOTAL_MAX;
     if (best.parser >= 0 && (!best.more || full)) {
       this.forget(connection);
-      return { parser: best.parser, swapped: best.swapped, chunks: candidate.chunks };
+      return { parser: best.parser, swapped: best.swapped, chunks };
     }
-    if (best.more && !full) return UNDECIDED;
-    candidate.attempts++;
-    if (!midStream || candidate.attempts >= ATTEMPTS_MAX) {
+    if (best.more && !full) {
+      this.#keep(connection, chunks, attempts);
+      return UNDECIDED;
+    }
+    attempts++;
+    if (!midStream || attempts >= ATTEMPTS_MAX) {
       this.forget(connection);
       return UNKNOWN;
     }
-    candidate.chunks = [];
-    this.#hold(candidate, 0);
+    this.#keep(connection, [], attempts);
     return UNDECIDED;
   }
 
@@ -102,31 +108,29 @@ export class Identifier {
   conclude(connection: number, clientDirection: number, ports: readonly [number, number]): Verdict | typeof UNKNOWN {
     const candidate = this.#candidates.get(connection);
     if (candidate === undefined || candidate.chunks.length === 0) return UNKNOWN;
-    const { parser, swapped } = this.#ask(candidate, clientDirection, ports);
+    const chunks = candidate.chunks.map(unpack);
+    const { parser, swapped } = this.#ask(chunks, clientDirection, ports);
     this.forget(connection);
-    return parser < 0 ? UNKNOWN : { parser, swapped, chunks: candidate.chunks };
+    return parser < 0 ? UNKNOWN : { parser, swapped, chunks };
   }
 
   /** Throws away what is buffered: the connection ended, or bytes are missing. */
   forget(connection: number): void {
     const candidate = this.#candidates.get(connection);
     if (candidate === undefined) return;
-    this.#hold(candidate, 0);
+    this.#buffered -= candidate.bytes;
     this.#candidates.delete(connection);
   }
 
-  #hold(candidate: Candidate, bytes: number): void {
-    this.#buffered += bytes - candidate.bytes;
-    candidate.bytes = bytes;
+  #keep(connection: number, chunks: readonly BufferedChunk[], attempts: number): void {
+    this.forget(connection);
+    const bytes = bytesOf(chunks);
+    this.#buffered += bytes;
+    this.#candidates.set(connection, { chunks: chunks.map(pack), bytes, attempts });
   }
 
-  #begin(connection: number): Candidate {
-    const candidate = { chunks: [], bytes: 0, attempts: 0 };
-    this.#candidates.set(connection, candidate);
-    return candidate;
-  }
-
-  #ask({ chunks, bytes }: Candidate, clientDirection: number, ports: readonly [number, number]) {
+  #ask(chunks: readonly BufferedChunk[], clientDirection: number, ports: readonly [number, number]) {
+    const bytes = bytesOf(chunks);
     const best = { parser: -1, score: 0, swapped: false, more: false };
     for (const prober of this.#probers()) {
       if (!magicFits(prober, chunks)) continue;
@@ -169,4 +173,39 @@ function beginsAlike(bytes: Uint8Array, prefix: Uint8Array): boolean {
   const length = Math.min(bytes.length, prefix.length);
   for (let i = 0; i < length; i++) if (bytes[i] !== prefix[i]) return false;
   return length > 0;
+}
+
+function bytesOf(chunks: readonly BufferedChunk[]): number {
+  return chunks.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+// A packed chunk: its numbers, then its bytes, a character each. What is kept never has more than BUFFERED_BYTES_MAX.
+const DIRECTION = 0;
+const WIRE_LENGTH = 4;
+const TIME_LOW = 8;
+const TIME_HIGH = 12;
+const OFFSET = 16;
+const BYTES = 24;
+const scratch = Buffer.alloc(BYTES + BUFFERED_BYTES_MAX);
+
+function pack({ direction, bytes, wireLength, timeLow, timeHigh, offset }: BufferedChunk): string {
+  scratch.writeUInt32LE(direction, DIRECTION);
+  scratch.writeUInt32LE(wireLength, WIRE_LENGTH);
+  scratch.writeUInt32LE(timeLow, TIME_LOW);
+  scratch.writeUInt32LE(timeHigh, TIME_HIGH);
+  scratch.writeDoubleLE(offset, OFFSET);
+  scratch.set(bytes, BYTES);
+  return scratch.toString('latin1', 0, BYTES + bytes.length);
+}
+
+function unpack(text: string): BufferedChunk {
+  const packed = Buffer.from(text, 'latin1');
+  return {
+    direction: packed.readUInt32LE(DIRECTION),
+    bytes: packed.subarray(BYTES),
+    wireLength: packed.readUInt32LE(WIRE_LENGTH),
+    timeLow: packed.readUInt32LE(TIME_LOW),
+    timeHigh: packed.readUInt32LE(TIME_HIGH),
+    offset: packed.readDoubleLE(OFFSET),
+  };
 }

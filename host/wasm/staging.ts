@@ -47,8 +47,12 @@ export class Staging {
   /** A table of at least so many owners, nobody's; undefined when there is no room. */
   takeOwners(count: number): Uint32Array | undefined {
     const bytes = extentOf(count * 4);
-    const at = this.#freeExtents.get(bytes)?.pop() ?? this.#nextExtent(bytes);
-    return at === 0 ? undefined : this.engine.column(Uint32Array, at, bytes >>> 2).fill(0);
+    const used = this.#freeExtents.get(bytes)?.pop();
+    const at = used ?? this.#nextExtent(bytes);
+    if (at === 0) return undefined;
+    const owners = this.engine.column(Uint32Array, at, bytes >>> 2);
+    // What was never written is zero, and takes no memory yet.
+    return used === undefined ? owners : owners.fill(0);
   }
 
   giveOwners({ byteOffset, byteLength }: Uint32Array): void {

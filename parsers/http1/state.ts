@@ -14,8 +14,12 @@ import { FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
 import { Carry } from '../sdk/accumulate';
 import { SlotHeader } from '../sdk/chunk';
 
-/** Slot classes, as in manifest.json. The smallest serves a connection whose messages come whole, and idle ones. */
-export const SLOT_SMALL: u32 = 640;
+/**
+ * Slot classes, as in manifest.json. The smallest serves idle connections, and those whose requests come whole; of a
+ * response whose body comes later it holds the message.
+ */
+export const SLOT_SMALL: u32 = 256;
+const SMALL_CLIENT: u32 = 32;
 /** Both areas hold the longest message record and a line of 400 bytes, or the shortest and a line of 8 KiB. */
 export const SLOT_LARGE: u32 = 17408;
 
@@ -251,8 +255,9 @@ export class Connection extends SlotHeader {
 /** One exchange could be chance: two requests may have crossed the place where we joined. */
 const CALM_ENOUGH: u8 = 3;
 
-/** Requests carry more than responses; in the largest class both hold the longest message. */
+/** Requests carry more than responses, but for the smallest class; in the largest class both hold the longest message. */
 function areaOfClient(size: u32): u32 {
+  if (size == SLOT_SMALL) return SMALL_CLIENT;
   const areas = size - AREAS;
   return size == SLOT_LARGE ? areas >> 1 : ((areas >> 3) * 5) & ~7;
 }
