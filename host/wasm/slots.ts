@@ -177,10 +177,8 @@ export class SlotAllocator {
     const entries = bytes >>> this.#shift;
     if (entries > this.#class.length) this.#class = grown(this.#class, entries * 2);
     if (entries <= this.#owner.length) return true;
-    const owner = this.#staging.takeOwners(entries);
+    const owner = this.#staging.takeOwners(entries, this.#owner.length > 0 ? this.#owner : undefined);
     if (owner === undefined) return false;
-    owner.set(this.#owner);
-    this.dispose();
     this.#owner = owner;
     this.#publish();
     return true;
