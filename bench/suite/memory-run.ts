@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { C, createCounters } from '../../host/self/counters.ts';
-import { keepHeapLean, trimHeap } from '../../host/self/memory.ts';
+import { keepHeapLean, releaseStartUp } from '../../host/self/memory.ts';
 import { createEncoder } from '../encode.ts';
 import { shippedParsers } from '../traffic.ts';
 import { type Conversation, tablesOf } from './conversations/conversation.ts';
@@ -53,8 +53,8 @@ process.once('message', ({ ring, connections, conversation }: MemoryInput) => {
 });
 
 function memory() {
-  for (let n = 0; n < 3; n++) globalThis.gc?.();
-  trimHeap();
+  // Garbage, and pages that V8 and malloc keep for later, are no connection's.
+  releaseStartUp();
   const status = readFileSync('/proc/self/status', 'utf8');
   const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
   return { anonymous: bytes('RssAnon'), resident: bytes('VmRSS') };
