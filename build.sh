@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds what is stale: the BPF object and its TypeScript layout, the addon, the OTLP encoder, the parser modules.
+# Builds what is stale: the BPF object and its TypeScript layout, the addon, the engine, the parser modules.
 # With `release` also dist/, the host compiled to JavaScript.
 set -eu
 cd "$(dirname "$0")"
@@ -9,7 +9,6 @@ export PATH
 
 make --no-print-directory -s -C bpf
 make --no-print-directory -s -C native
-make --no-print-directory -s -C host/export/encoder
 make --no-print-directory -s -C host/engine
 node parsers/build.ts
 

@@ -3,7 +3,7 @@
  * encoded while the pipeline hands it over, and is nobody's afterwards.
  */
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
-import { OtlpEncoder } from '../host/export/encoder/encoder.ts';
+import { BatchEncoder } from '../host/export/encoder/batch-encoder.ts';
 import { toReadableSpans } from '../host/export/readable-span.ts';
 import type { PipelineOptions } from '../host/pipeline.ts';
 
@@ -14,11 +14,11 @@ export type Encode = (batch: Batch) => number;
 const SCOPE = { name: 'spanwire', version: '0.0.0' };
 
 export function createEncoder(): Encode {
-  const encoder = new OtlpEncoder(SCOPE);
-  return (batch) => encoder.encode(batch).length;
+  const encoder = new BatchEncoder(SCOPE);
+  return (batch) => encoder.encode(batch).bytes;
 }
 
 /** The objects that OpenTelemetry's SDK would have made, and its serializer. */
 export function createOtelEncoder(): Encode {
-  return (batch) => ProtobufTraceSerializer.serializeRequest(toReadableSpans(batch, SCOPE))!.length;
+  return (batch) => ProtobufTraceSerializer.serializeRequest(toReadableSpans(batch.seal(), SCOPE))!.length;
 }

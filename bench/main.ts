@@ -45,7 +45,7 @@ program
   .showHelpAfterError('(run with --help for the options)')
   .action(async (options) => (await import('./memory-live.ts')).benchMemory(options));
 addCommon(program.command('sandbox'), 'rounds of each variant', 45)
-  .description('what fuel and output checks cost the pipeline, for every parser there is')
+  .description('what fuel costs the pipeline, for every parser there is')
   .option('--only <text>', 'traffic whose name contains this')
   .action(async (options) => (await import('./sandbox.ts')).benchSandbox(options));
 addCommon(program.command('parsers'), 'rounds of each side', 61)

@@ -1,7 +1,7 @@
 /**
- * What the sandbox costs: the whole pipeline on prepared records, with parsers as they were compiled and with metered
- * ones, with and without the checks of their output. The variants take turns round by round, so that whatever else the
- * machine does disturbs all alike; a ratio compares two of the same round.
+ * What fuel costs: the whole pipeline on prepared records, with parsers as they were compiled and with metered ones. The
+ * variants take turns round by round, so that whatever else the machine does disturbs all alike; a ratio compares two of
+ * the same round. What they put out is checked in either.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -22,7 +22,6 @@ export interface SandboxOptions {
 interface Variant {
   readonly name: string;
   readonly isMetered: boolean;
-  readonly isChecked: boolean;
 }
 
 interface Figures {
@@ -41,10 +40,8 @@ interface Comparison {
 
 /** The first is what the others are compared with, the last is what ships. */
 const VARIANTS: readonly Variant[] = [
-  { name: 'bare', isMetered: false, isChecked: false },
-  { name: 'fuel', isMetered: true, isChecked: false },
-  { name: 'checks', isMetered: false, isChecked: true },
-  { name: 'both', isMetered: true, isChecked: true },
+  { name: 'bare', isMetered: false },
+  { name: 'fuel', isMetered: true },
 ];
 const CONNECTIONS = 1000;
 /** Short, so that a disturbance falls into few of many rounds; the clock of CPU time moves in steps of up to 1 ms. */
@@ -89,7 +86,7 @@ async function compare(traffic: Traffic, parsers: readonly Parser[], rounds: num
   return { traffic: traffic.name, variants: Object.fromEntries(variants) };
 }
 
-function startVariant({ isMetered, isChecked }: Variant, parsers: readonly Parser[], lap: Lap): Worker {
+function startVariant({ isMetered }: Variant, parsers: readonly Parser[], lap: Lap): Worker {
   const modules = parsers.map(
     ({ manifest, module, bytes }): ParserModule => ({
       manifest,
@@ -97,7 +94,7 @@ function startVariant({ isMetered, isChecked }: Variant, parsers: readonly Parse
       digest: digestOf(bytes),
     }),
   );
-  const workerData: VariantInput = { modules, lap, isChecked };
+  const workerData: VariantInput = { modules, lap };
   return new Worker(new URL('./variant.ts', import.meta.url), { workerData });
 }
 

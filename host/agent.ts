@@ -8,10 +8,11 @@ import type { Config } from './config.ts';
 import { Selection, selectsEverything } from './discovery/selection.ts';
 import { addon, readBpfObject } from './kernel/addon.ts';
 import { ControlReader } from './kernel/control.ts';
+import { createMetrics, type Metrics } from './metrics/configured.ts';
 import { createAcceptance } from './modules/accept.ts';
 import { ModuleService } from './modules/service.ts';
 import { type ControlSocket, openControlSocket } from './self/control-socket.ts';
-import { type CounterId, sumCounters } from './self/counters.ts';
+import { type CounterId, createCounters, sumCounters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { keepHeapLean, releaseStartUp, trimHeap } from './self/memory.ts';
 import { explainRefusal } from './self/privileges.ts';
@@ -26,6 +27,8 @@ const STATUS_MS = 60_000;
 /** From `ready` on: the first traffic is taken before. */
 const RELEASE_MS = 1000;
 const TRIM_MS = 2_000;
+/** The last metrics get at least so long, however long the last spans took. */
+const LAST_METRICS_MS = 1000;
 /** One worker for every four cores, at least one. */
 const CORES_PER_SHARD = 4;
 export interface AgentSummary {
@@ -40,6 +43,8 @@ export class Agent {
   readonly #control: Ring;
   readonly #workers: Workers;
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #counters = createCounters();
+  readonly #metrics: Metrics | undefined;
   #modules: ModuleService | undefined;
   #socket: ControlSocket | undefined;
   #kernel: Record<CounterName, number> | undefined;
@@ -52,6 +57,7 @@ export class Agent {
     this.#capture = this.#load();
     this.#control = new addon.Ring(this.#capture.controlFd());
     this.#workers = new Workers(config, log, (report) => this.#hear(report));
+    this.#metrics = createMetrics(config, this.#counters, log, () => this.#workers.measured());
   }
 
   /** Starts workers and capture; resolves when capture has begun. */
@@ -70,6 +76,7 @@ export class Agent {
       throw explainRefusal(error);
     }
     this.#watchProcesses(selection);
+    this.#metrics?.reader.start();
     const selected = selection.scan();
     this.#timers.push(setInterval(() => this.#status(), STATUS_MS).unref());
     this.#log.info(
@@ -97,13 +104,19 @@ export class Agent {
     this.#capture.detach();
     this.#kernel = this.#capture.counters();
     this.#control.close();
+    const stopped = performance.now();
     await this.#workers.stop();
+    const leftMs = this.#config.shutdownTimeout - (performance.now() - stopped);
+    await this.#metrics?.reader.stop(Math.max(leftMs, LAST_METRICS_MS));
     this.#capture.close();
     return this.summary();
   }
 
   summary(): AgentSummary {
-    return { kernel: this.#kernel ?? this.#capture.counters(), host: sumCounters(this.#workers.counters) };
+    return {
+      kernel: this.#kernel ?? this.#capture.counters(),
+      host: sumCounters([...this.#workers.counters, this.#counters]),
+    };
   }
 
   /** Stops or resumes the reading of all rings, as a stuck consumer would. For tests of loss. */
@@ -147,6 +160,8 @@ export class Agent {
   #hear(report: WorkerReport): void {
     if (report.type === 'verdict') {
       this.#capture.ignoreConnection(report.cookieLow, report.cookieHigh, report.ignored);
+    } else if (report.type === 'rest') {
+      if (report.taken !== undefined) this.#metrics?.reader.add(report.taken);
     } else if (report.type === 'retired') this.#modules?.retired(report.digest, report.reason);
   }
 
@@ -156,7 +171,10 @@ export class Agent {
         selection.executed(tgid, path);
         this.#workers.tell({ type: 'exec', tgid, path });
       },
-      exit: (tgid) => this.#workers.tell({ type: 'exit', tgid }),
+      exit: (tgid) => {
+        this.#workers.tell({ type: 'exit', tgid });
+        this.#metrics?.store.ended(tgid, Date.now());
+      },
       listen: (tgid, port) => this.#log.debug({ pid: tgid, port }, 'process listens'),
     });
     this.#timers.push(setInterval(() => reader.poll(), CONTROL_POLL_MS).unref());

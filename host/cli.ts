@@ -19,6 +19,10 @@ Environment (command line wins):
   OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS and its like of responses and clients
                                                as --capture-request-headers and --capture-response-headers
   OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG as --sampler and --sampler-arg
+  OTEL_METRICS_EXPORTER                        as --metrics-exporter
+  OTEL_METRIC_EXPORT_INTERVAL, …_TIMEOUT       as --metrics-interval, --metrics-timeout
+  OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE
+                                               as --metrics-temporality
   OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_EXPORTER_OTLP_* variables, OTEL_SERVICE_NAME,
   OTEL_RESOURCE_ATTRIBUTES                     as OpenTelemetry defines them
 
@@ -38,7 +42,7 @@ export function createProgram(): Command {
     .version(VERSION, '-V, --version')
     .showHelpAfterError('(run with --help for the options)')
     .exitOverride();
-  addOutputOptions(addRunOptions(program.command('run')))
+  addMetricsOptions(addOutputOptions(addRunOptions(program.command('run'))))
     .description('capture from the kernel until SIGINT or SIGTERM')
     .addHelpText('after', ENVIRONMENT_HELP)
     .action(async (options: RawConfig) => {
@@ -103,6 +107,24 @@ function addRunOptions(command: Command): Command {
     .option('--module-minimum <list>', 'lowest versions, such as redis@1.2.0');
 }
 
+function addMetricsOptions(command: Command): Command {
+  return command
+    .optionsGroup('RED metrics of all spans (with an OTLP endpoint, also by default):')
+    .addOption(
+      new Option('--metrics-exporter <name>', 'where metrics go (default otlp)').choices(['otlp', 'console', 'none']),
+    )
+    .option('--metrics-interval <ms>', 'time between two exports (default 60000)')
+    .option('--metrics-timeout <ms>', 'how long one export may take (default 30000)')
+    .addOption(
+      new Option('--metrics-temporality <name>', 'what points count from (default cumulative)').choices([
+        'cumulative',
+        'delta',
+        'lowmemory',
+      ]),
+    )
+    .option('--metrics-series <number>', 'series of each shard at most, 4096 or less (default 2000)');
+}
+
 function addOutputOptions(command: Command): Command {
   return command
     .optionsGroup('Where spans go:')
@@ -131,9 +153,9 @@ function addOutputOptions(command: Command): Command {
       new Option('--sampler <name>', 'which spans are kept (default parentbased_always_on)').choices([...SAMPLERS]),
     )
     .option('--sampler-arg <ratio>', 'share of traces that the traceidratio samplers keep, from 0 to 1 (default 1)')
-    .option('--batch <spans>', 'spans of a batch (default 2048)')
+    .option('--batch <spans>', 'spans of a batch at most, reached under load (default 8192)')
     .option('--batch-timeout <ms>', 'how long a batch may wait to fill (default 1000)')
-    .option('--queue <spans>', 'spans that may wait for export (default 16384)')
+    .option('--queue <spans>', 'spans that may wait for export (default 32768)')
     .option('--shutdown-timeout <ms>', 'how long to export what is left at the end (default 10000)')
     .optionsGroup('Logs (to stderr):')
     .addOption(new Option('--log-level <level>').choices([...LOG_LEVELS]))

@@ -75,6 +75,11 @@ const headers = list
 const PRINTERS = ['text', 'json', 'json_indent', 'counter', 'disabled'] as const;
 const PROTOCOLS = ['http/protobuf', 'http/json', 'grpc'] as const;
 
+const METRICS_EXPORTERS = ['otlp', 'console', 'none'] as const;
+/** `lowmemory` is delta for all that we measure. */
+const TEMPORALITIES = ['cumulative', 'delta', 'lowmemory'] as const;
+const DAY_MS = 86_400_000;
+
 const settings = z.object({
   openPort: ports.optional(),
   pid: pids.optional(),
@@ -86,9 +91,9 @@ const settings = z.object({
   payload: size.pipe(z.number().max(16 * KIB, 'is at most 16KiB')).default(4 * KIB),
   ring: ringSize.default(16 * KIB * KIB),
   shards: whole(1, 64).optional(),
-  batch: whole(1, 8192).default(2048),
+  batch: whole(1, 8192).default(8192),
   batchTimeout: whole(1, 60_000).default(1000),
-  queue: whole(1, 1_000_000).default(16_384),
+  queue: whole(1, 1_000_000).default(32_768),
   attributes: list.default([]),
   captureRequestHeaders: headers.default([]),
   captureResponseHeaders: headers.default([]),
@@ -101,6 +106,11 @@ const settings = z.object({
   moduleKeys: list.transform(orIssue(readKeys)).default([]),
   moduleDigests: list.transform(orIssue(readDigests)).default(new Set<string>()),
   moduleMinimum: list.transform(orIssue(readMinimums)).default(new Map<string, string>()),
+  metricsExporter: z.enum(METRICS_EXPORTERS).optional(),
+  metricsInterval: whole(1, DAY_MS).default(60_000),
+  metricsTimeout: whole(1, DAY_MS).default(30_000),
+  metricsTemporality: z.enum(TEMPORALITIES).default('cumulative'),
+  metricsSeries: whole(1, 4096).default(2000),
   logLevel: z.enum(LOG_LEVELS).default('info'),
   logFormat: z.enum(['text', 'json']).default('text'),
 });
@@ -148,6 +158,11 @@ const ENVIRONMENT: { readonly [name in keyof Config]?: readonly string[] } = {
   moduleKeys: ['SPANWIRE_MODULE_KEYS'],
   moduleDigests: ['SPANWIRE_MODULE_DIGESTS'],
   moduleMinimum: ['SPANWIRE_MODULE_MINIMUM'],
+  metricsExporter: ['OTEL_METRICS_EXPORTER'],
+  metricsInterval: ['OTEL_METRIC_EXPORT_INTERVAL'],
+  metricsTimeout: ['OTEL_METRIC_EXPORT_TIMEOUT'],
+  metricsTemporality: ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE'],
+  metricsSeries: ['SPANWIRE_METRICS_SERIES'],
   logLevel: ['SPANWIRE_LOG_LEVEL', 'OTEL_EBPF_LOG_LEVEL'],
   logFormat: ['SPANWIRE_LOG_FORMAT', 'OTEL_EBPF_LOG_FORMAT'],
 };
@@ -163,6 +178,7 @@ export function readConfig(options: RawConfig, environment: NodeJS.ProcessEnv): 
   }
   lowerCase(merged, 'logLevel');
   lowerCase(merged, 'sampler');
+  lowerCase(merged, 'metricsTemporality');
   const parsed = schema.safeParse(merged);
   if (parsed.success) return parsed.data;
   throw new UsageError(
@@ -183,7 +199,7 @@ function findVariable(names: readonly string[], environment: NodeJS.ProcessEnv):
     .find((name) => environment[name] !== undefined && environment[name] !== '');
 }
 
-/** OBI writes DEBUG and INFO; OpenTelemetry's names of samplers are known in any case. */
+/** OBI writes DEBUG and INFO; OpenTelemetry takes its values in any case. */
 function lowerCase(config: RawConfig, name: keyof Config): void {
   const value = config[name];
   if (value !== undefined) config[name] = value.toLowerCase();

@@ -21,14 +21,16 @@ import { CONNECTIONS_MAX } from './engine/layout/connections.ts';
 import { BATCH, BATCH_BYTES, RECORDS, TRIED } from './engine/layout/front.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
 import type { RecordSource } from './kernel/source.ts';
+import { SpanMetrics, type SpanMetricsOptions } from './metrics/span-metrics.ts';
+import type { Taken } from './metrics/table.ts';
 import { C, type Counters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { Assembler } from './spans/assemble.ts';
-import type { SealedBatch } from './spans/batch.ts';
 import { Messages } from './spans/messages.ts';
 import { Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
 import type { Sampler } from './spans/sampler.ts';
+import type { FilledBatch } from './spans/span.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
 import { NO_SETTINGS, type Settings } from './wasm/settings.ts';
@@ -50,9 +52,12 @@ export interface PipelineOptions {
   readonly batchMs: number;
   /** How long a hole in a stream may wait for bytes reported out of order; 0 when the source never reorders. */
   readonly reorderMs: number;
-  readonly emit: (batch: SealedBatch) => void;
+  /** Takes each finished batch, at once: it is filled anew afterwards. */
+  readonly emit: (batch: FilledBatch) => void;
   /** The kernel may stop copying a connection, or is to take it up again. */
   readonly verdict: (cookieLow: number, cookieHigh: number, ignored: boolean) => void;
+  /** RED metrics of all spans, where they are wanted. */
+  readonly metrics?: SpanMetricsOptions | undefined;
   /** A module failed too often and gets no more connections. */
   readonly retired: (parser: ParserModule, reason: string) => void;
 }
@@ -71,6 +76,7 @@ export class Pipeline {
   readonly #router: Router;
   readonly #pairing: Pairing;
   readonly #assembler: Assembler;
+  readonly #metrics: SpanMetrics | undefined;
   readonly #engine: Engine;
   readonly #decodePlain: Decode;
   #released = new Uint32Array(256);
@@ -84,10 +90,7 @@ export class Pipeline {
     this.#source = source;
     this.#options = options;
     this.#counters = counters;
-    const engine = new Engine({
-      pair: (connection: number, request: number, response: number) =>
-        this.#assembler.add(connection, request, response),
-    });
+    const engine = new Engine();
     this.#engine = engine;
     this.#decodePlain = engine.exports.decode as unknown as Decode;
     this.connections = new Connections(options.processes, engine);
@@ -95,6 +98,7 @@ export class Pipeline {
     const protocols = new ProtocolTable();
     new Messages(engine);
     this.#assembler = new Assembler(engine, protocols, connections.resources, counters, options);
+    this.#metrics = options.metrics && new SpanMetrics(engine, protocols, connections.resources, options.metrics);
     const staging = new Staging(engine);
     this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS, staging);
     for (const module of modules) this.#modules.load(module);
@@ -178,6 +182,18 @@ export class Pipeline {
     }
     this.#free(this.#router.flush());
     this.#assembler.flush();
+  }
+
+  /** What spans were measured since the last time; undefined where metrics are not wanted. */
+  takeMetrics(nowMs: number): Taken | undefined {
+    const taken = this.#metrics?.take(nowMs);
+    this.#counters[C.metrics_overflowed]! += taken?.overflowed ?? 0;
+    this.#counters[C.metrics_unmeasured]! += taken?.unmeasured ?? 0;
+    return taken;
+  }
+
+  processEnded(tgid: number): void {
+    this.#metrics?.ended(tgid);
   }
 
   /** Bytes of memory that grow with traffic. */

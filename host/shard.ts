@@ -3,7 +3,6 @@
  * costs the application more than all the rest), so the interval follows the traffic: short while the ring fills
  * fast, long when it is silent. Exporting shares the thread: between turns the event loop is free.
  */
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Pipeline } from './pipeline.ts';
 
 /** One turn works at most this long before the event loop gets its share. */
@@ -33,7 +32,13 @@ export interface ShardOptions {
 
 export class Shard {
   readonly #options: ShardOptions;
-  readonly #stop = new AbortController();
+  readonly #next = () => this.#step();
+  /** By what it waits: each is set again for every sleep of its length, so that a turn makes no garbage. */
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+  #pause = BUSY_SLEEP_MS;
+  #isAsleep = false;
+  #isStopped = false;
+  #ended: PromiseWithResolvers<void> | undefined;
   #tickAt = 0;
   #sweepAt: number;
   #held = false;
@@ -44,27 +49,55 @@ export class Shard {
   }
 
   /** Runs until stop(); then takes what is left in the ring and ends every connection. */
-  async run(): Promise<void> {
-    let pause = BUSY_SLEEP_MS;
-    while (!this.#stop.signal.aborted) {
-      const bytes = this.#turn();
-      if (bytes >= this.#options.ringBytes * CROWDED) await nextTurn();
-      else {
-        pause = bytes > 0 ? BUSY_SLEEP_MS : Math.min(pause * 2, IDLE_SLEEP_MS);
-        await this.#sleep(pause);
-      }
-    }
-    this.#drain();
-    this.#options.pipeline.finish();
+  run(): Promise<void> {
+    this.#ended = Promise.withResolvers<void>();
+    this.#step();
+    return this.#ended.promise;
   }
 
   stop(): void {
-    this.#stop.abort();
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    if (!this.#isAsleep) return;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    setImmediate(this.#next);
   }
 
   /** Stops polling while true: what a stuck consumer looks like to the kernel. For tests of loss. */
   hold(held: boolean): void {
     this.#held = held;
+  }
+
+  /** A turn, and what calls the next one. */
+  #step(): void {
+    this.#isAsleep = false;
+    try {
+      if (this.#isStopped) this.#end();
+      else this.#rest(this.#turn());
+    } catch (error) {
+      this.#ended!.reject(error);
+    }
+  }
+
+  #end(): void {
+    this.#drain();
+    this.#options.pipeline.finish();
+    this.#ended!.resolve();
+  }
+
+  #rest(bytes: number): void {
+    if (this.#isStopped || bytes >= this.#options.ringBytes * CROWDED) setImmediate(this.#next);
+    else {
+      this.#pause = bytes > 0 ? BUSY_SLEEP_MS : Math.min(this.#pause * 2, IDLE_SLEEP_MS);
+      this.#sleep(this.#pause);
+    }
+  }
+
+  #sleep(ms: number): void {
+    this.#isAsleep = true;
+    const timer = this.#timers.get(ms);
+    if (timer === undefined) this.#timers.set(ms, setTimeout(this.#next, ms));
+    else timer.refresh();
   }
 
   #turn(): number {
@@ -95,9 +128,5 @@ export class Shard {
 
   #drain(): void {
     while (this.#options.pipeline.poll(performance.now()) > 0);
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
 }

@@ -6,7 +6,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from './config.ts';
 import { Processes } from './discovery/processes.ts';
 import { createConfiguredSinks } from './export/configured.ts';
+import { largestBatch } from './export/queue.ts';
 import { addon } from './kernel/addon.ts';
+import { metricsExporter } from './metrics/settings.ts';
+import type { Taken } from './metrics/table.ts';
 import { Pipeline } from './pipeline.ts';
 import { C, type Counters } from './self/counters.ts';
 import { createLog, type Log } from './self/log.ts';
@@ -33,7 +36,8 @@ export type WorkerCommand =
   | { readonly type: 'exit'; readonly tgid: number }
   | { readonly type: 'load'; readonly request: number; readonly parser: ParserModule }
   | { readonly type: 'unload'; readonly request: number; readonly digest: string }
-  | { readonly type: 'modules'; readonly request: number };
+  | { readonly type: 'modules'; readonly request: number }
+  | { readonly type: 'measured'; readonly request: number };
 
 /** Worker to main. */
 export type WorkerReport =
@@ -41,7 +45,10 @@ export type WorkerReport =
   | { readonly type: 'verdict'; readonly cookieLow: number; readonly cookieHigh: number; readonly ignored: boolean }
   | { readonly type: 'retired'; readonly digest: string; readonly name: string; readonly reason: string }
   | { readonly type: 'answer'; readonly request: number; readonly modules: readonly ModuleStatus[] }
+  | { readonly type: 'measured'; readonly request: number; readonly taken: Taken | undefined }
   | { readonly type: 'refused'; readonly request: number; readonly reason: string }
+  /** What was measured until the end. */
+  | { readonly type: 'rest'; readonly taken: Taken | undefined }
   | { readonly type: 'drained' };
 
 /** From this share of the export queue on, the ring is left to fill. */
@@ -67,10 +74,11 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
     optIn: new Set(config.attributes),
     settings: settingsOf(config),
     sampler: samplerOf(config),
-    batchSpans: config.batch,
+    batchSpans: largestBatch(config),
     batchMs: config.batchTimeout,
     reorderMs: REORDER_MS,
     emit: (batch) => sinks.push(batch),
+    metrics: metricsExporter(config) === 'none' ? undefined : { seriesMax: config.metricsSeries },
     verdict: (cookieLow, cookieHigh, ignored) => report({ type: 'verdict', cookieLow, cookieHigh, ignored }),
     retired: ({ digest, manifest }, reason) => report({ type: 'retired', digest, name: manifest.name, reason }),
   });
@@ -86,12 +94,15 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
     if (command.type === 'stop') shard.stop();
     else if (command.type === 'hold') shard.hold(command.held);
     else if (command.type === 'exec') processes.started(command.tgid, command.path);
-    else if (command.type === 'exit') processes.ended(command.tgid);
-    else report(serve(command, pipeline, log));
+    else if (command.type === 'exit') {
+      processes.ended(command.tgid);
+      pipeline.processEnded(command.tgid);
+    } else report(serve(command, pipeline, log));
   });
   report({ type: 'ready' });
   await shard.run();
   ring.close();
+  report({ type: 'rest', taken: pipeline.takeMetrics(Date.now()) });
   await sinks.shutdown(config.shutdownTimeout);
   report({ type: 'drained' });
   port.close();
@@ -103,6 +114,7 @@ type Request = Extract<WorkerCommand, { readonly request: number }>;
 function serve(command: Request, pipeline: Pipeline, log: Log): WorkerReport {
   const { request } = command;
   const start = performance.now();
+  if (command.type === 'measured') return { type: 'measured', request, taken: pipeline.takeMetrics(Date.now()) };
   try {
     if (command.type === 'load') {
       const report = pipeline.load(command.parser, start);

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Config } from './config.ts';
+import type { Taken } from './metrics/table.ts';
 import { type Counters, createCounters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import type { ParserModule } from './wasm/admit.ts';
@@ -18,8 +19,10 @@ export const WORKER_LIMITS = { maxYoungGenerationSizeMb: 6 };
 /** Beyond the exporters' own deadline, before a worker is ended by force. */
 const STOP_GRACE_MS = 5_000;
 
+type Answer = Extract<WorkerReport, { readonly type: 'answer' | 'measured' }>;
+
 interface Pending {
-  readonly answer: (modules: readonly ModuleStatus[]) => void;
+  readonly answer: (answer: Answer) => void;
   readonly refuse: (error: Error) => void;
 }
 
@@ -66,8 +69,17 @@ export class Workers {
   }
 
   /** What each shard has loaded. */
-  modules(): Promise<(readonly ModuleStatus[])[]> {
-    return this.#ask((request) => ({ type: 'modules', request }));
+  async modules(): Promise<(readonly ModuleStatus[])[]> {
+    const answers = await this.#ask((request) => ({ type: 'modules', request }));
+    return answers.map((answer) => (answer.type === 'answer' ? answer.modules : []));
+  }
+
+  /** What each shard has measured since it was asked last. */
+  async measured(): Promise<Taken[]> {
+    const answers = await this.#ask((request) => ({ type: 'measured', request }));
+    return answers.flatMap((answer) =>
+      answer.type === 'measured' && answer.taken !== undefined ? [answer.taken] : [],
+    );
   }
 
   /** Lets the workers drain and export; ends those that do not come to an end. */
@@ -88,7 +100,7 @@ export class Workers {
     return new Promise((resolve, reject) => {
       worker.on('message', (report: WorkerReport) => {
         if (report.type === 'ready') resolve();
-        else if (report.type === 'answer' || report.type === 'refused') this.#settle(shard, report);
+        else if ('request' in report) this.#settle(shard, report);
         else this.#listen(report);
       });
       worker.on('error', (error) => {
@@ -98,11 +110,11 @@ export class Workers {
     });
   }
 
-  #ask(command: (request: number) => WorkerCommand): Promise<(readonly ModuleStatus[])[]> {
+  #ask(command: (request: number) => WorkerCommand): Promise<Answer[]> {
     const request = this.#requests++;
     const answers = this.#workers.map(
       (_, shard) =>
-        new Promise<readonly ModuleStatus[]>((answer, refuse) => {
+        new Promise<Answer>((answer, refuse) => {
           this.#pending.set(`${shard} ${request}`, { answer, refuse });
         }),
     );
@@ -114,8 +126,8 @@ export class Workers {
     const key = `${shard} ${report.request}`;
     const pending = this.#pending.get(key);
     this.#pending.delete(key);
-    if (report.type === 'answer') pending?.answer(report.modules);
-    else pending?.refuse(new Error(report.reason));
+    if (report.type === 'refused') pending?.refuse(new Error(report.reason));
+    else pending?.answer(report);
   }
 
   #fail(error: Error): void {

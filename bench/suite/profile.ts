@@ -50,7 +50,7 @@ const TIMED: readonly (readonly [stage: string, where: RegExp])[] = [
 const ROOT = 'runPipeline';
 const NAMED = 3;
 /** Modules of ours that are loaded as they were built, and so are known by their bytes. */
-const OWN_MODULES = { engine: 'engine.wasm', encoder: 'otlp-encoder.wasm' };
+const OWN_MODULES = { engine: 'engine.wasm' };
 
 export function shares({ nodes, samples, timeDeltas }: Profile, session: Session): Share[] {
   const modules = wasmModules(session);

@@ -3,12 +3,14 @@ import { addon } from '../../host/kernel/addon.ts';
 import type { RecordSource } from '../../host/kernel/source.ts';
 import { Pipeline, type PipelineOptions } from '../../host/pipeline.ts';
 import { explainRefusal } from '../../host/self/privileges.ts';
+import { createSampler } from '../../host/spans/sampler.ts';
 import { type FeederOptions, loadReference, type NativeFeeder, readFeederObject } from '../reference.ts';
 
 /** As the agent's defaults. */
 export const RING_BYTES = 16 * 1024 * 1024;
 export const PAYLOAD_BYTES = 4096;
-const BATCH_SPANS = 2048;
+const BATCH_SPANS = 8192;
+const METRIC_SERIES = 2000;
 const BATCH_MS = 1000;
 const REORDER_MS = 5;
 
@@ -47,14 +49,6 @@ export function ringKind(): { readonly kind: RingKind; readonly refusal?: string
   }
 }
 
-/**
- * What makes a pipeline report this share of its spans; undefined where it cannot be told to.
- * PipelineOptions has no such option yet.
- */
-export function samplingOptions(share: number): Partial<PipelineOptions> | undefined {
-  return share === 1 ? {} : undefined;
-}
-
 /** All connections are of one process, whose resource the agent makes once. */
 const RESOURCE = { attributes: { 'service.name': 'bench' } };
 
@@ -70,7 +64,8 @@ export function createPipeline(source: RecordSource, given: Given, sampled = 1):
     reorderMs: REORDER_MS,
     retired: ({ manifest }, reason) => fail({ module: manifest.name }, reason),
     ...given,
-    ...samplingOptions(sampled),
+    sampler: createSampler('traceidratio', String(sampled)),
+    metrics: { seriesMax: METRIC_SERIES },
   });
   pipeline.setClockOffset(...addon.realtimeOffset());
   return pipeline;

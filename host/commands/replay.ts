@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { Processes } from '../discovery/processes.ts';
 import { createConfiguredSinks } from '../export/configured.ts';
+import { largestBatch } from '../export/queue.ts';
 import { Pipeline } from '../pipeline.ts';
 import { openReplay } from '../replay/source.ts';
 import { C, type Counters, createCounters, sumCounters } from '../self/counters.ts';
@@ -37,7 +38,7 @@ export async function replayFiles(files: readonly string[], config: Config): Pro
             optIn: new Set(config.attributes),
             settings: settingsOf(config),
             sampler: samplerOf(config),
-            batchSpans: config.batch,
+            batchSpans: largestBatch(config),
             batchMs: config.batchTimeout,
             reorderMs: 0,
             emit: (batch) => sinks.push(batch),

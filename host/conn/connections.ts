@@ -23,7 +23,7 @@ export const IDENTIFYING = 1;
 /** Given to a parser. */
 export const PARSED = layout.STATE_PARSED;
 /** Counted only: no protocol claimed them, or the parser gave up. */
-export const IGNORED = 3;
+export const IGNORED = layout.STATE_IGNORED;
 /** Ended; waits for the parser to see its last chunks. */
 export const CLOSING = 4;
 
@@ -35,10 +35,11 @@ export const ROLE_SERVER = 2;
 /** Bits of `stream`: a position is known; the direction has ended; what came before its next record was not wanted. */
 export const STARTED = layout.STARTED;
 export const ENDED = 2;
-export const RESUMED = 4;
+export const RESUMED = layout.RESUMED;
 
 /** Local and remote address, 16 bytes each. */
 const ADDRESS_BYTES = 32;
+const ADDRESS_WORDS = ADDRESS_BYTES >>> 2;
 
 /** The second at which the caller's clock stands at 0. */
 const CLOCK_BEGINS = 1 << 20;
@@ -80,6 +81,7 @@ export class Connections {
   readonly remotePort: Uint16Array;
   readonly family: Uint8Array;
   readonly addresses: Uint8Array;
+  readonly #addressWords: Uint32Array;
   /** Second of the last record, by the caller's clock. */
   readonly lastSecond: Uint32Array;
   /** Connections that are not FREE. */
@@ -116,6 +118,7 @@ export class Connections {
     this.remotePort = ports(layout.REMOTE_PORT);
     this.family = bytes(layout.FAMILY);
     this.addresses = bytes(layout.ADDRESSES, ADDRESS_BYTES);
+    this.#addressWords = words(layout.ADDRESSES, ADDRESS_WORDS);
     this.lastSecond = words(layout.LAST_SECOND);
     this.resource = words(layout.RESOURCE);
   }
@@ -147,9 +150,8 @@ export class Connections {
     const role = handshakeRole(flags) || this.#guessRole(connection);
     this.role[connection] = role;
     this.clientDirection[connection] = role === ROLE_CLIENT ? DIRECTION_OUT : DIRECTION_IN;
-    for (let i = 0; i < ADDRESS_BYTES; i++) {
-      this.addresses[connection * ADDRESS_BYTES + i] = u8[at + RECORD.local + i]!;
-    }
+    const from = (at + RECORD.local) >>> 2;
+    for (let i = 0; i < ADDRESS_WORDS; i++) this.#addressWords[connection * ADDRESS_WORDS + i] = u32[from + i]!;
     // Asked for now, while the process is surely alive; the answer is cached per process.
     this.resource[connection] = this.resources.acquire(this.#processes.resourceOf(this.tgid[connection]!));
   }
@@ -163,8 +165,8 @@ export class Connections {
   }
 
   #beginStreams(connection: number, bits: number): void {
-    this.stream.fill(bits, connection * 2, connection * 2 + 2);
     for (let key = connection * 2; key < connection * 2 + 2; key++) {
+      this.stream[key] = bits;
       clear(this.next, key);
       clear(this.skip, key);
     }

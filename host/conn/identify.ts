@@ -19,88 +19,131 @@ const ATTEMPTS_MAX = 64;
 /** A chunk of DATA that is kept; `direction` is 0 or 1 as the record has it. */
 export type BufferedChunk = Omit<HeldChunk, 'kind'>;
 
+/** Bytes that are lent are good only for as long as they are offered: nobody keeps them without a copy. */
+export type OfferedChunk = BufferedChunk & { readonly isLent?: boolean };
+
+/** One that lies in the batch: written anew for each. */
+export class PlacedChunk implements OfferedChunk {
+  readonly isLent = true;
+  direction = 0;
+  bytes: Uint8Array = new Uint8Array();
+  wireLength = 0;
+  timeLow = 0;
+  timeHigh = 0;
+  offset = 0;
+
+  set(
+    direction: number,
+    bytes: Uint8Array,
+    wireLength: number,
+    timeLow: number,
+    timeHigh: number,
+    offset: number,
+  ): this {
+    this.direction = direction;
+    this.bytes = bytes;
+    this.wireLength = wireLength;
+    this.timeLow = timeLow;
+    this.timeHigh = timeHigh;
+    this.offset = offset;
+    return this;
+  }
+}
+
 export interface Verdict {
   /** Index of the module. */
   readonly parser: number;
   /** The client's bytes travel in the other direction than believed. */
   readonly swapped: boolean;
+  /** What was kept so far, and the chunk just offered, unless it was lent. */
   readonly chunks: readonly BufferedChunk[];
 }
 
 export const UNDECIDED = 'undecided';
 export const UNKNOWN = 'unknown';
 
-const NOBODY_ASKED: Candidate = { chunks: [], bytes: 0, attempts: 0 };
-
 /** What is known of a connection that nobody has claimed so far. */
 interface Candidate {
   /** Packed: objects and typed arrays take hundreds of bytes for each, and any number of connections may wait. */
-  readonly chunks: readonly string[];
-  readonly bytes: number;
-  readonly attempts: number;
+  chunks: readonly string[];
+  bytes: number;
+  attempts: number;
 }
+
+const NOTHING: Readonly<Candidate> = { chunks: [], bytes: 0, attempts: 0 };
+const NO_CHUNKS: readonly BufferedChunk[] = [];
 
 /** A module as the identifier sees it: an instance of its own, so that no chunk of the data path is in the way. */
 export interface Prober {
   readonly instance: ParserInstance;
   readonly magic: readonly Uint8Array[];
+  /** By byte: 1 when a magic begins with it. Most bytes of others are told apart by this. */
+  readonly firstBytes: Uint8Array;
 }
 
 export function createProber(instance: ParserInstance): Prober {
-  return { instance, magic: instance.manifest.magic.map((text) => Buffer.from(text, 'latin1')) };
+  const magic = instance.manifest.magic.map((text) => Buffer.from(text, 'latin1'));
+  const firstBytes = new Uint8Array(256);
+  for (const [first] of magic) if (first !== undefined) firstBytes[first] = 1;
+  return { instance, magic, firstBytes };
 }
 
 export class Identifier {
-  readonly #probers: () => Iterable<Prober>;
+  readonly #probers: () => readonly Prober[];
   readonly #failed: (prober: Prober, failure: Failure) => void;
   readonly #candidates = new Map<number, Candidate>();
   #buffered = 0;
+  /** What #ask found, good until it asks again. */
+  readonly #best = { parser: -1, score: 0, swapped: false, more: false };
 
   /**
    * @param probers those that may claim a connection now; of two with the same claim the first one wins
    * @param failed told when identify() of a module failed; that counts as a no
    */
-  constructor(probers: () => Iterable<Prober>, failed: (prober: Prober, failure: Failure) => void) {
+  constructor(probers: () => readonly Prober[], failed: (prober: Prober, failure: Failure) => void) {
     this.#probers = probers;
     this.#failed = failed;
   }
 
-  /** Adds a chunk of an unidentified connection. `clientDirection` is the believed one; `ports` are both ports. */
+  /**
+   * Adds a chunk of an unidentified connection. `clientDirection` is the believed one; `ports` are both ports. What
+   * is lent is copied only when it has to wait for more: connections that nobody knows mostly show so in their first chunk.
+   */
   offer(
     connection: number,
-    chunk: BufferedChunk,
+    chunk: OfferedChunk,
     clientDirection: number,
     midStream: boolean,
     ports: readonly [number, number],
   ): Verdict | typeof UNDECIDED | typeof UNKNOWN {
-    const candidate = this.#candidates.get(connection) ?? NOBODY_ASKED;
-    let { attempts } = candidate;
-    let chunks = [...candidate.chunks.map(unpack), chunk];
-    let best = this.#ask(chunks, clientDirection, ports);
-    if (midStream && best.parser < 0 && !best.more && chunks.length > 1) {
-      chunks = [chunk];
+    const before = this.#candidates.get(connection);
+    let { chunks: packed, bytes, attempts } = before ?? NOTHING;
+    let chunks = unpackAll(packed);
+    const best = this.#best;
+    this.#ask(chunks, bytes, chunk, clientDirection, ports);
+    if (midStream && best.parser < 0 && !best.more && chunks.length > 0) {
+      [packed, chunks, bytes] = [NOTHING.chunks, NO_CHUNKS, 0];
       attempts++;
-      best = this.#ask(chunks, clientDirection, ports);
+      this.#ask(chunks, bytes, chunk, clientDirection, ports);
     }
-    const bytes = bytesOf(chunks);
-    const full =
+    bytes += chunk.bytes.length;
+    const isFull =
       bytes >= BUFFERED_BYTES_MAX ||
-      chunks.length >= BUFFERED_CHUNKS_MAX ||
-      this.#buffered - candidate.bytes + bytes >= BUFFERED_TOTAL_MAX;
-    if (best.parser >= 0 && (!best.more || full)) {
-      this.forget(connection);
-      return { parser: best.parser, swapped: best.swapped, chunks };
+      chunks.length + 1 >= BUFFERED_CHUNKS_MAX ||
+      this.#buffered - (before?.bytes ?? 0) + bytes >= BUFFERED_TOTAL_MAX;
+    if (best.parser >= 0 && (!best.more || isFull)) {
+      if (before !== undefined) this.forget(connection);
+      return { parser: best.parser, swapped: best.swapped, chunks: chunk.isLent ? chunks : [...chunks, chunk] };
     }
-    if (best.more && !full) {
-      this.#keep(connection, chunks, attempts);
-      return UNDECIDED;
-    }
-    attempts++;
-    if (!midStream || attempts >= ATTEMPTS_MAX) {
-      this.forget(connection);
+    const isOver = !best.more || isFull;
+    if (isOver && (!midStream || ++attempts >= ATTEMPTS_MAX)) {
+      if (before !== undefined) this.forget(connection);
       return UNKNOWN;
     }
-    this.#keep(connection, [], attempts);
+    const candidate = before ?? this.#begin(connection);
+    candidate.chunks = isOver ? NOTHING.chunks : [...packed, pack(chunk)];
+    candidate.attempts = attempts;
+    this.#hold(candidate, isOver ? 0 : bytes);
     return UNDECIDED;
   }
 
@@ -108,9 +151,11 @@ export class Identifier {
   conclude(connection: number, clientDirection: number, ports: readonly [number, number]): Verdict | typeof UNKNOWN {
     const candidate = this.#candidates.get(connection);
     if (candidate === undefined || candidate.chunks.length === 0) return UNKNOWN;
-    const chunks = candidate.chunks.map(unpack);
-    const { parser, swapped } = this.#ask(chunks, clientDirection, ports);
+    const { bytes } = candidate;
+    const chunks = unpackAll(candidate.chunks);
+    this.#ask(chunks, bytes, undefined, clientDirection, ports);
     this.forget(connection);
+    const { parser, swapped } = this.#best;
     return parser < 0 ? UNKNOWN : { parser, swapped, chunks };
   }
 
@@ -118,45 +163,67 @@ export class Identifier {
   forget(connection: number): void {
     const candidate = this.#candidates.get(connection);
     if (candidate === undefined) return;
-    this.#buffered -= candidate.bytes;
+    this.#hold(candidate, 0);
     this.#candidates.delete(connection);
   }
 
-  #keep(connection: number, chunks: readonly BufferedChunk[], attempts: number): void {
-    this.forget(connection);
-    const bytes = bytesOf(chunks);
-    this.#buffered += bytes;
-    this.#candidates.set(connection, { chunks: chunks.map(pack), bytes, attempts });
+  #hold(candidate: Candidate, bytes: number): void {
+    this.#buffered += bytes - candidate.bytes;
+    candidate.bytes = bytes;
   }
 
-  #ask(chunks: readonly BufferedChunk[], clientDirection: number, ports: readonly [number, number]) {
-    const bytes = bytesOf(chunks);
-    const best = { parser: -1, score: 0, swapped: false, more: false };
+  #begin(connection: number): Candidate {
+    const candidate = { ...NOTHING };
+    this.#candidates.set(connection, candidate);
+    return candidate;
+  }
+
+  /** Asks about the chunks that are kept, `bytes` in all, and the one that has come. */
+  #ask(
+    chunks: readonly BufferedChunk[],
+    bytes: number,
+    fresh: OfferedChunk | undefined,
+    clientDirection: number,
+    ports: readonly [number, number],
+  ): void {
+    const best = this.#best;
+    best.parser = -1;
+    best.score = 0;
+    best.swapped = false;
+    best.more = false;
+    const there = bytes + (fresh?.bytes.length ?? 0);
     for (const prober of this.#probers()) {
-      if (!magicFits(prober, chunks)) continue;
-      const isShort = bytes < prober.instance.manifest.minBytes;
-      const verdict = isShort ? abi.IDENTIFY_MORE : this.#askOne(prober, chunks, clientDirection);
-      if (verdict === abi.IDENTIFY_MORE) best.more = true;
-      const score = verdict & ~abi.IDENTIFY_SWAPPED;
-      if (score < abi.IDENTIFY_SCORE_MIN || score > abi.IDENTIFY_SCORE_MAX) continue;
-      const hinted = prober.instance.manifest.ports.some((port) => ports.includes(port));
-      if (score + (hinted ? 0.5 : 0) <= best.score) continue;
-      best.score = score + (hinted ? 0.5 : 0);
-      best.parser = prober.instance.index;
-      best.swapped = (verdict & abi.IDENTIFY_SWAPPED) !== 0;
+      if (!magicFits(prober, chunks, fresh)) continue;
+      const isShort = there < prober.instance.manifest.minBytes;
+      const verdict = isShort ? abi.IDENTIFY_MORE : this.#askOne(prober, chunks, fresh, clientDirection);
+      if (verdict !== abi.IDENTIFY_NO) this.#weigh(prober.instance, verdict, ports);
     }
     // A certain answer needs no second opinion from a module that would like to see more.
     if (best.score >= abi.IDENTIFY_SCORE_MAX / 2) best.more = false;
-    return best;
   }
 
-  #askOne(prober: Prober, chunks: readonly BufferedChunk[], clientDirection: number): number {
+  #weigh({ manifest, index }: ParserInstance, verdict: number, ports: readonly [number, number]): void {
+    const best = this.#best;
+    if (verdict === abi.IDENTIFY_MORE) best.more = true;
+    const score = verdict & ~abi.IDENTIFY_SWAPPED;
+    if (score < abi.IDENTIFY_SCORE_MIN || score > abi.IDENTIFY_SCORE_MAX) return;
+    const hinted = manifest.ports.some((port) => ports.includes(port));
+    if (score + (hinted ? 0.5 : 0) <= best.score) return;
+    best.score = score + (hinted ? 0.5 : 0);
+    best.parser = index;
+    best.swapped = (verdict & abi.IDENTIFY_SWAPPED) !== 0;
+  }
+
+  #askOne(
+    prober: Prober,
+    chunks: readonly BufferedChunk[],
+    fresh: OfferedChunk | undefined,
+    clientDirection: number,
+  ): number {
     const { instance } = prober;
-    for (const chunk of chunks) {
-      if (!instance.hasRoom(chunk.bytes.length)) break;
-      const direction = chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER;
-      instance.pushHeld(0, { ...chunk, kind: abi.DATA, direction });
-    }
+    let fits = true;
+    for (const chunk of chunks) fits &&= show(instance, chunk, clientDirection);
+    if (fits && fresh !== undefined) show(instance, fresh, clientDirection);
     const verdict = instance.identify();
     if (typeof verdict === 'number') return verdict;
     this.#failed(prober, verdict);
@@ -164,22 +231,7 @@ export class Identifier {
   }
 }
 
-function magicFits({ magic }: Prober, chunks: readonly BufferedChunk[]): boolean {
-  return magic.length === 0 || chunks.some(({ bytes }) => magic.some((prefix) => beginsAlike(bytes, prefix)));
-}
-
-/** One is a prefix of the other: a chunk may be shorter than the magic. */
-function beginsAlike(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  const length = Math.min(bytes.length, prefix.length);
-  for (let i = 0; i < length; i++) if (bytes[i] !== prefix[i]) return false;
-  return length > 0;
-}
-
-function bytesOf(chunks: readonly BufferedChunk[]): number {
-  return chunks.reduce((sum, { bytes }) => sum + bytes.length, 0);
-}
-
-// A packed chunk: its numbers, then its bytes, a character each. What is kept never has more than BUFFERED_BYTES_MAX.
+// A packed chunk: its numbers, then its bytes, a character each. What is kept has less than BUFFERED_BYTES_MAX.
 const DIRECTION = 0;
 const WIRE_LENGTH = 4;
 const TIME_LOW = 8;
@@ -208,4 +260,33 @@ function unpack(text: string): BufferedChunk {
     timeHigh: packed.readUInt32LE(TIME_HIGH),
     offset: packed.readDoubleLE(OFFSET),
   };
+}
+
+function unpackAll(texts: readonly string[]): readonly BufferedChunk[] {
+  return texts.length === 0 ? NO_CHUNKS : texts.map(unpack);
+}
+
+/** False when it does not fit: then nothing behind it is shown either. */
+function show(instance: ParserInstance, chunk: BufferedChunk, clientDirection: number): boolean {
+  if (!instance.hasRoom(chunk.bytes.length)) return false;
+  instance.show(chunk, chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER);
+  return true;
+}
+
+function magicFits(prober: Prober, chunks: readonly BufferedChunk[], fresh: BufferedChunk | undefined): boolean {
+  if (prober.magic.length === 0) return true;
+  for (const { bytes } of chunks) if (beginsAlike(prober, bytes)) return true;
+  return fresh !== undefined && beginsAlike(prober, fresh.bytes);
+}
+
+/** Whether the bytes begin with a magic; a chunk may be shorter than that. */
+function beginsAlike({ magic, firstBytes }: Prober, bytes: Uint8Array): boolean {
+  if (bytes.length === 0 || firstBytes[bytes[0]!] === 0) return false;
+  return magic.some((prefix) => agree(bytes, prefix));
+}
+
+function agree(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  const length = Math.min(bytes.length, prefix.length);
+  for (let i = 0; i < length; i++) if (bytes[i] !== prefix[i]) return false;
+  return length > 0;
 }

@@ -16,11 +16,19 @@ import { type Consequence, RECOVER, RETIRE } from '../wasm/failures.ts';
 import type { ParserInstance } from '../wasm/instance.ts';
 import type { LoadedModule, ShardModules } from '../wasm/modules.ts';
 import { CLOSING, type Connections, IDENTIFYING, PARSED, secondOf } from './connections.ts';
-import { type BufferedChunk, Identifier, UNDECIDED, UNKNOWN, type Verdict } from './identify.ts';
+import {
+  type BufferedChunk,
+  Identifier,
+  type OfferedChunk,
+  PlacedChunk,
+  type Prober,
+  UNDECIDED,
+  UNKNOWN,
+  type Verdict,
+} from './identify.ts';
 import { IDENTIFY_AGAIN_MAX, Lifecycle, type VerdictSink } from './lifecycle.ts';
 import type { ChunkSink } from './stream-order.ts';
 
-const TWO_32 = 0x1_0000_0000;
 /** Names in the manifest of what UPGRADE announces. */
 const UPGRADES = { 1: 'tunnel', 2: 'websocket', 3: 'http2', 4: 'tls' } as const;
 
@@ -49,6 +57,11 @@ export class Router implements ChunkSink, OutputConsumer {
   readonly #options: RouterOptions;
   /** By the caller's clock, as of the batch. */
   #second = 0;
+  /** Those that may claim a connection; undefined when that may have changed. */
+  #probers: readonly Prober[] | undefined;
+  /** The chunk of the batch that is being identified, and the ports of its connection: written anew for each. */
+  readonly #placed = new PlacedChunk();
+  readonly #ports: [number, number] = [0, 0];
   /** Connections whose parser gave up; modules that failed; connections that speak something else from here on. */
   #lost: number[] = [];
   #failing: LoadedModule[] = [];
@@ -65,7 +78,7 @@ export class Router implements ChunkSink, OutputConsumer {
     this.#connections = connections;
     this.#modules = modules;
     this.#identifier = new Identifier(
-      () => modules.claimants(performance.now()).map(({ prober }) => prober),
+      () => (this.#probers ??= modules.claimants(performance.now()).map(({ prober }) => prober)),
       ({ instance }, failure) => this.#count(this.#modules.at(instance.index), failure, 'identify'),
     );
     this.#lifecycle = new Lifecycle(connections, modules, pairing, counters, options.verdict);
@@ -77,6 +90,7 @@ export class Router implements ChunkSink, OutputConsumer {
   /** What the next data() calls refer to is all flushed before the next batch. */
   beginBatch(second: number): void {
     this.#second = second;
+    this.#probers = undefined;
   }
 
   data(
@@ -89,31 +103,9 @@ export class Router implements ChunkSink, OutputConsumer {
     timeHigh: number,
     offset: number,
   ): void {
-    const c = this.#connections;
-    if (c.state[connection] === PARSED) {
-      const { instance } = this.#modules.at(c.parser[connection]!);
-      if (!instance.hasRoom(length)) this.#flushOne(instance);
-      const slot = instance.slotOf(connection);
-      const from = direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
-      if (slot !== 0 && c.state[connection] === PARSED) {
-        const isSkipped = offset + wireLength <= c.skip[connection * 2 + direction]!;
-        const needed = isSkipped ? 0 : length;
-        instance.push(slot, abi.DATA, from, source, needed, wireLength, timeLow, timeHigh, offset);
-        this.#counters[C.chunks]! += 1;
-        this.#counters[C.bytes_gap_truncated]! += wireLength - length;
-        this.#counters[C.bytes_skipped]! += length - needed;
-        return;
-      }
-    }
-    this.held(
-      connection,
-      direction,
-      this.#connections.engine.u8.slice(source, source + length),
-      wireLength,
-      timeLow,
-      timeHigh,
-      offset,
-    );
+    this.#counters[C.chunks]! += 1;
+    this.#counters[C.bytes_gap_truncated]! += wireLength - length;
+    this.#place(connection, direction, source, length, wireLength, timeLow, timeHigh, offset);
   }
 
   held(
@@ -178,6 +170,7 @@ export class Router implements ChunkSink, OutputConsumer {
    * `second` is the caller's clock.
    */
   load(parser: ParserModule, second: number): LoadReport {
+    this.#probers = undefined;
     const { loaded, moved, draining } = this.#modules.load(parser);
     for (const connection of moved) this.#connections.parser[connection] = loaded.instance.index;
     for (const surplus of this.#modules.surplus()) this.#dismiss(surplus);
@@ -186,6 +179,7 @@ export class Router implements ChunkSink, OutputConsumer {
 
   /** Takes a module away: its connections are identified anew. */
   unload(digest: string): void {
+    this.#probers = undefined;
     for (const one of this.#modules.all()) {
       if (one.parser.digest !== digest) continue;
       one.current = false;
@@ -195,6 +189,7 @@ export class Router implements ChunkSink, OutputConsumer {
 
   /** What time alone brings about: a module whose pause is over is tried on what nobody knew meanwhile. */
   tick(nowMs: number): void {
+    this.#probers = undefined;
     for (const { failures } of this.#modules.all()) {
       if (failures.resumes(nowMs)) this.#lifecycle.revive(secondOf(nowMs));
     }
@@ -202,18 +197,8 @@ export class Router implements ChunkSink, OutputConsumer {
 
   // ── what a module says ──
 
-  message(instance: ParserInstance, connection: number, at: number): void {
-    const head = instance.u32[(at + abi.OUT_TYPE) >>> 2]!;
-    this.#pairing.message(connection, head & 0xffff, head >>> 16, instance.u32, at);
-  }
-
-  record(instance: ParserInstance, connection: number, type: number, at: number): void {
-    const { u32 } = instance;
-    if (type === abi.DESYNC) this.#pairing.desync(connection);
-    else if (type === abi.GIVE_UP) this.#lost.push(connection);
-    else if (type === abi.DEFINE) this.#pairing.define(connection, u32, at);
-    else if (type === abi.UNDEFINE) this.#pairing.undefine(connection, u32, at);
-    else if (type === abi.SKIP) this.#skip(connection, u32[(at + abi.OUT_VALUE) >>> 2]! & 1, u32, at + abi.OUT_KEY);
+  gaveUp(connection: number): void {
+    this.#lost.push(connection);
   }
 
   moved(type: number): void {
@@ -266,6 +251,7 @@ export class Router implements ChunkSink, OutputConsumer {
     const { parser, failures } = module;
     const now = performance.now();
     const action = failures.next(now);
+    this.#probers = undefined;
     const counter = kind === 'trap' ? C.parser_traps : kind === 'fuel' ? C.parser_fuel : C.parser_bad_output;
     this.#counters[counter]! += 1;
     const { name, version } = parser.manifest;
@@ -285,39 +271,76 @@ export class Router implements ChunkSink, OutputConsumer {
     if (instance.slots > 0) instance.clear();
   }
 
-  #skip(connection: number, direction: number, u32: Uint32Array, at: number): void {
-    this.#connections.skip[connection * 2 + direction] = u32[at >>> 2]! + u32[(at >>> 2) + 1]! * TWO_32;
-  }
-
   #offer(connection: number, chunk: BufferedChunk): void {
     const c = this.#connections;
     if (c.state[connection] === PARSED) this.#parse(connection, chunk);
-    else if (c.state[connection] !== IDENTIFYING) this.#counters[C.bytes_unknown]! += chunk.wireLength;
-    else if (chunk.bytes.length === 0) {
-      this.#counters[C.bytes_unknown]! += chunk.wireLength;
-      this.#identifier.forget(connection);
-      c.midStream[connection] = 1;
-    } else this.#identify(connection, chunk);
+    else if (c.state[connection] !== IDENTIFYING || chunk.bytes.length === 0) this.#pass(connection, chunk.wireLength);
+    else this.#identify(connection, chunk);
   }
 
-  #identify(connection: number, chunk: BufferedChunk): void {
+  /** A chunk of the batch: nobody copies it who does not keep it. */
+  #place(
+    connection: number,
+    direction: number,
+    source: number,
+    length: number,
+    wireLength: number,
+    timeLow: number,
+    timeHigh: number,
+    offset: number,
+  ): void {
+    const c = this.#connections;
+    if (c.state[connection] === PARSED) {
+      const { instance } = this.#modules.at(c.parser[connection]!);
+      if (!instance.hasRoom(length)) this.#flushOne(instance);
+    }
+    const state = c.state[connection]!;
+    if (state === PARSED) {
+      const { instance } = this.#modules.at(c.parser[connection]!);
+      const slot = instance.slotOf(connection);
+      if (slot === 0) return;
+      const from = direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
+      const needed = offset + wireLength <= c.skip[connection * 2 + direction]! ? 0 : length;
+      instance.push(slot, abi.DATA, from, source, needed, wireLength, timeLow, timeHigh, offset);
+      this.#counters[C.bytes_skipped]! += length - needed;
+    } else if (state !== IDENTIFYING || length === 0) this.#pass(connection, wireLength);
+    else {
+      const bytes = c.engine.u8.subarray(source, source + length);
+      const chunk = this.#placed.set(direction, bytes, wireLength, timeLow, timeHigh, offset);
+      if (this.#identify(connection, chunk))
+        this.#place(connection, direction, source, length, wireLength, timeLow, timeHigh, offset);
+    }
+  }
+
+  /** A chunk that is only counted. In front of an unknown connection's next one, that is a hole. */
+  #pass(connection: number, wireLength: number): void {
+    const c = this.#connections;
+    this.#counters[C.bytes_unknown]! += wireLength;
+    if (c.state[connection] !== IDENTIFYING) return;
+    this.#identifier.forget(connection);
+    c.midStream[connection] = 1;
+  }
+
+  /** True when a module has the connection from here on; what was kept of it has gone there. */
+  #identify(connection: number, chunk: OfferedChunk): boolean {
     const c = this.#connections;
     const midStream = c.midStream[connection] === 1;
     const client = c.clientDirection[connection]!;
-    const verdict = this.#identifier.offer(connection, chunk, client, midStream, this.#ports(connection));
-    if (verdict === UNDECIDED) return;
+    const verdict = this.#identifier.offer(connection, chunk, client, midStream, this.#portsOf(connection));
+    if (verdict === UNDECIDED) return false;
     if (verdict === UNKNOWN) {
       this.#counters[C.bytes_unknown]! += chunk.wireLength;
       this.#lifecycle.unknown(connection, this.#second);
-      return;
+      return false;
     }
     this.#begin(connection, verdict);
+    return true;
   }
 
   /** The connection ends undecided: false when nobody claims it. */
   #conclude(connection: number): boolean {
     const client = this.#connections.clientDirection[connection]!;
-    const verdict = this.#identifier.conclude(connection, client, this.#ports(connection));
+    const verdict = this.#identifier.conclude(connection, client, this.#portsOf(connection));
     if (verdict !== UNKNOWN) this.#begin(connection, verdict);
     return verdict !== UNKNOWN;
   }
@@ -329,9 +352,11 @@ export class Router implements ChunkSink, OutputConsumer {
     for (const early of chunks) this.#offer(connection, early);
   }
 
-  #ports(connection: number): [number, number] {
+  #portsOf(connection: number): readonly [number, number] {
     const c = this.#connections;
-    return [c.localPort[connection]!, c.remotePort[connection]!];
+    this.#ports[0] = c.localPort[connection]!;
+    this.#ports[1] = c.remotePort[connection]!;
+    return this.#ports;
   }
 
   #parse(connection: number, chunk: BufferedChunk): void {

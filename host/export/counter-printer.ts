@@ -3,6 +3,7 @@
  * line is written over itself.
  */
 import type { ExportOutcome, SpanSink, Spans } from '../spans/span.ts';
+import { READ_SPANS } from './joined-spans.ts';
 import type { LineStream } from './line-stream.ts';
 
 const INTERVAL_MS = 1000;
@@ -10,8 +11,10 @@ const CLEAR_LINE = '\r\u001b[2K';
 /** A module names its protocols; that many names are told apart. */
 const MOST_PROTOCOLS = 64;
 
-export class CounterPrinter implements SpanSink {
+export class CounterPrinter implements SpanSink<Spans> {
   readonly name = 'printer';
+  readonly take = READ_SPANS.take;
+  readonly join = READ_SPANS.join;
   readonly #lines: LineStream;
   readonly #totals = new Map<string, number>();
   readonly #shown = new Map<string, number>();

@@ -1,9 +1,15 @@
 /** Several batches read as one, so that what piled up during an outage goes out in a few requests. Copies nothing. */
-import type { SealedBatch } from '../spans/batch.ts';
-import type { Span, Spans } from '../spans/span.ts';
+import type { Offer, Span, Spans } from '../spans/span.ts';
+
+/** What a sink does that reads spans one by one. */
+export const READ_SPANS = {
+  take: ({ sealed }: Offer): Spans => sealed,
+  join: (parts: readonly Spans[]): Spans => new JoinedSpans(parts),
+};
 
 export class JoinedSpans implements Spans {
   readonly length: number;
+  readonly bytes: number;
   readonly #parts: readonly Spans[];
   /** The part the last read was in, and the index of its first span: reads come in order. */
   #part = 0;
@@ -12,10 +18,7 @@ export class JoinedSpans implements Spans {
   constructor(parts: readonly Spans[]) {
     this.#parts = parts;
     this.length = parts.reduce((total, part) => total + part.length, 0);
-  }
-
-  get batches(): readonly SealedBatch[] {
-    return this.#parts.flatMap(({ batches }) => batches);
+    this.bytes = parts.reduce((total, part) => total + part.bytes, 0);
   }
 
   read(index: number): Span {

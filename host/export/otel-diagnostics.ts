@@ -27,13 +27,13 @@ export function bridgeDiagnostics(log: ExportLog): void {
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }
 
-/** What a success of the exporter means for a batch of so many spans. Only to be called in its result callback. */
-export function acceptedOutcome(spans: number): ExportOutcome {
+/** What a success of the exporter means for a request of so many spans. Only to be called in its result callback. */
+export function acceptedOutcome(spans: number, called = 'spans'): ExportOutcome {
   const partial = partialSuccess;
   partialSuccess = undefined;
   if (partial === undefined) return { ok: true };
   const { rejectedSpans, message } = partial;
-  const reason = `the collector rejected ${rejectedSpans} of ${spans} spans: ${message}`;
+  const reason = `the collector rejected ${rejectedSpans} of ${spans} ${called}: ${message}`;
   return { ok: false, retry: false, reason, delivered: spans - rejectedSpans };
 }
 
@@ -41,14 +41,14 @@ export function acceptedOutcome(spans: number): ExportOutcome {
 function keepPartialSuccess(json: unknown, log: ExportLog): void {
   const partial = parsePartialSuccess(json);
   if (partial === undefined || partial.rejectedSpans > 0) partialSuccess = partial;
-  else if (partial.message !== '') log.warn({}, `the collector took all spans and says: ${partial.message}`);
+  else if (partial.message !== '') log.warn({}, `the collector took all and says: ${partial.message}`);
 }
 
 /** The collector's words are input from outside: anything may stand there. JSON carries the int64 as a string. */
 function parsePartialSuccess(json: unknown): PartialSuccess | undefined {
   try {
-    const { rejectedSpans, errorMessage } = JSON.parse(String(json));
-    const rejected = Number(rejectedSpans ?? 0);
+    const { rejectedSpans, rejectedDataPoints, errorMessage } = JSON.parse(String(json));
+    const rejected = Number(rejectedSpans ?? rejectedDataPoints ?? 0);
     return {
       rejectedSpans: Number.isSafeInteger(rejected) && rejected > 0 ? rejected : 0,
       message: shorten(errorMessage ?? ''),

@@ -1,5 +1,5 @@
 /**
- * OTLP over gRPC: our encoder, and OpenTelemetry's transport.
+ * OTLP over gRPC: bytes of our encoder, and OpenTelemetry's transport.
  *
  * The gRPC channel has a connection back-off of its own that grows to two minutes, and it cannot be told to
  * cancel a call; the queue does both for every sink alike. So a transport is used until the first failure worth a
@@ -12,12 +12,11 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { Metadata, status } from '@grpc/grpc-js';
-import { type ExportResult, ExportResultCode, type InstrumentationScope } from '@opentelemetry/core';
+import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import { CompressionAlgorithm, type IOtlpExportDelegate } from '@opentelemetry/otlp-exporter-base';
 import { convertLegacyOtlpGrpcOptions, createOtlpGrpcExportDelegate } from '@opentelemetry/otlp-grpc-exporter-base';
-import type { ExportOutcome, Spans } from '../spans/span.ts';
-import { OtlpEncoder } from './encoder/encoder.ts';
-import { type EncodedRequest, encodedMetrics, encodedSerializer } from './encoder/request.ts';
+import type { EncodedSpans, ExportOutcome } from '../spans/span.ts';
+import { encodedMetrics, encodedSerializer } from './encoder/request.ts';
 import { acceptedOutcome, shorten } from './otel-diagnostics.ts';
 import type { OtlpClient } from './otlp.ts';
 import { loggable, type OtlpConfig, tracesUrl } from './otlp-config.ts';
@@ -38,7 +37,7 @@ const REMEDIES: Readonly<Record<number, string>> = {
   [status.UNIMPLEMENTED]: 'this server takes no traces over gRPC, check endpoint and OTEL_EXPORTER_OTLP_PROTOCOL',
 };
 
-export function openGrpcClient(config: OtlpConfig, scope: InstrumentationScope): OtlpClient {
+export function openGrpcClient(config: OtlpConfig): OtlpClient<EncodedSpans> {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(config.headers ?? {})) metadata.set(name, value);
   const options = {
@@ -59,31 +58,29 @@ export function openGrpcClient(config: OtlpConfig, scope: InstrumentationScope):
       'TraceExportService',
       '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
     );
-  return new GrpcClient(makeTransport, new OtlpEncoder(scope), loggable(config.endpoint ?? 'the gRPC endpoint'));
+  return new GrpcClient(makeTransport, loggable(config.endpoint ?? 'the gRPC endpoint'));
 }
 
-type Transport = IOtlpExportDelegate<EncodedRequest>;
+type Transport = IOtlpExportDelegate<EncodedSpans>;
 
-class GrpcClient implements OtlpClient {
+class GrpcClient implements OtlpClient<EncodedSpans> {
   readonly #make: () => Transport;
-  readonly #encoder: OtlpEncoder;
   readonly #target: string;
   #connection: Connection | undefined;
 
-  constructor(make: () => Transport, encoder: OtlpEncoder, target: string) {
+  constructor(make: () => Transport, target: string) {
     this.#make = make;
-    this.#encoder = encoder;
     this.#target = target;
   }
 
-  async send(spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
+  async send(spans: EncodedSpans, signal: AbortSignal): Promise<ExportOutcome> {
     const { promise, resolve } = Promise.withResolvers<ExportOutcome>();
     this.#connection ??= new Connection(this.#make());
     const abort = () => {
       resolve({ ok: false, retry: true, reason: `cannot export to ${this.#target}: ${shorten(signal.reason)}` });
     };
     signal.addEventListener('abort', abort, { once: true });
-    this.#connection.export({ body: this.#encoder.encode(spans), spans: spans.length }, ({ code, error }) => {
+    this.#connection.export(spans, ({ code, error }) => {
       resolve(code === ExportResultCode.SUCCESS ? acceptedOutcome(spans.length) : this.#outcome(error));
     });
     const outcome = await promise;
@@ -121,7 +118,7 @@ class Connection {
     this.#transport = transport;
   }
 
-  export(request: EncodedRequest, done: (result: ExportResult) => void): void {
+  export(request: EncodedSpans, done: (result: ExportResult) => void): void {
     connections.run(this, () => this.#transport.export(request, done));
   }
 

@@ -18,8 +18,7 @@ import {
   createOtlpHttpExportDelegate,
   type OTLPExporterNodeConfigBase,
 } from '@opentelemetry/otlp-exporter-base/node-http';
-import type { ExportOutcome, Spans } from '../spans/span.ts';
-import { OtlpEncoder } from './encoder/encoder.ts';
+import type { EncodedSpans, ExportOutcome, Spans, Taken } from '../spans/span.ts';
 import { encodedMetrics, encodedSerializer } from './encoder/request.ts';
 import { acceptedOutcome, shorten } from './otel-diagnostics.ts';
 import type { OtlpClient } from './otlp.ts';
@@ -40,18 +39,38 @@ const REMEDIES: Readonly<Record<number, string>> = {
   415: 'check OTEL_EXPORTER_OTLP_PROTOCOL',
 };
 
-/** What sends spans: an exporter, or a transport with our encoder before it. */
-interface Exporter {
-  export(spans: Spans, done: (result: ExportResult) => void): void;
+/** What sends spans: an exporter, or a transport. */
+interface Exporter<T extends Taken> {
+  export(spans: T, done: (result: ExportResult) => void): void;
   shutdown(): Promise<void>;
 }
 
-export async function openHttpClient(
-  protocol: Exclude<OtlpProtocol, 'grpc'>,
-  config: OtlpConfig,
-  scope: InstrumentationScope,
-): Promise<OtlpClient> {
-  const options = {
+export async function openJsonClient(config: OtlpConfig, scope: InstrumentationScope): Promise<OtlpClient<Spans>> {
+  const { options, agent, url } = await connectionOf('http/json', config);
+  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
+  const { toReadableSpans } = await import('./readable-span.ts');
+  const exporter = new OTLPTraceExporter(options);
+  const converting: Exporter<Spans> = {
+    export: (spans, done) => exporter.export(toReadableSpans(spans, scope), done),
+    shutdown: () => exporter.shutdown(),
+  };
+  return new HttpClient(converting, agent, url);
+}
+
+export async function openProtobufClient(config: OtlpConfig): Promise<OtlpClient<EncodedSpans>> {
+  const { options, agent, url } = await connectionOf('http/protobuf', config);
+  const transport = createOtlpHttpExportDelegate(
+    convertLegacyHttpOptions(options, 'TRACES', 'v1/traces', { 'Content-Type': 'application/x-protobuf' }),
+    encodedSerializer,
+    'otlp_http_span_exporter',
+    encodedMetrics,
+    undefined,
+  );
+  return new HttpClient(transport, agent, url);
+}
+
+async function connectionOf(protocol: Exclude<OtlpProtocol, 'grpc'>, config: OtlpConfig) {
+  const options: OTLPExporterNodeConfigBase = {
     ...(config.endpoint !== undefined && { url: tracesUrl(config.endpoint, protocol) }),
     ...(config.headers !== undefined && { headers: config.headers }),
     ...(config.compression !== undefined && {
@@ -62,50 +81,21 @@ export async function openHttpClient(
   const { url, agentFactory } = convertLegacyHttpOptions(options, 'TRACES', 'v1/traces', {});
   const agent = await agentFactory(new URL(url).protocol);
   const all = { ...options, timeoutMillis: SHORTER_THAN_ANY_BACKOFF_MS, httpAgentOptions: () => agent };
-  const exporter = await (protocol === 'http/json' ? jsonExporter(all, scope) : protobufExporter(all, scope));
-  return new HttpClient(exporter, agent, url);
+  return { options: all, agent, url };
 }
 
-async function jsonExporter(options: OTLPExporterNodeConfigBase, scope: InstrumentationScope): Promise<Exporter> {
-  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-  const { toReadableSpans } = await import('./readable-span.ts');
-  const exporter = new OTLPTraceExporter(options);
-  return {
-    export: (spans, done) => exporter.export(toReadableSpans(spans, scope), done),
-    shutdown: () => exporter.shutdown(),
-  };
-}
-
-function protobufExporter(options: OTLPExporterNodeConfigBase, scope: InstrumentationScope): Exporter {
-  const configuration = convertLegacyHttpOptions(options, 'TRACES', 'v1/traces', {
-    'Content-Type': 'application/x-protobuf',
-  });
-  const transport = createOtlpHttpExportDelegate(
-    configuration,
-    encodedSerializer,
-    'otlp_http_span_exporter',
-    encodedMetrics,
-    undefined,
-  );
-  const encoder = new OtlpEncoder(scope);
-  return {
-    export: (spans, done) => transport.export({ body: encoder.encode(spans), spans: spans.length }, done),
-    shutdown: () => transport.shutdown(),
-  };
-}
-
-class HttpClient implements OtlpClient {
-  readonly #exporter: Exporter;
+class HttpClient<T extends Taken> implements OtlpClient<T> {
+  readonly #exporter: Exporter<T>;
   readonly #agent: Agent;
   readonly #url: string;
 
-  constructor(exporter: Exporter, agent: Agent, url: string) {
+  constructor(exporter: Exporter<T>, agent: Agent, url: string) {
     this.#exporter = exporter;
     this.#agent = agent;
     this.#url = loggable(url);
   }
 
-  send(spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
+  send(spans: T, signal: AbortSignal): Promise<ExportOutcome> {
     const attempt = new Attempt(signal);
     return attempts.run(attempt, async () => {
       const { promise, resolve } = Promise.withResolvers<ExportOutcome>();

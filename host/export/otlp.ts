@@ -1,52 +1,79 @@
 /**
- * The OTLP sink: hands a batch to the client for the chosen protocol. Only that client is loaded, with the first batch
- * (gRPC's transport alone brings some hundred files).
+ * The OTLP sink: hands what it takes of batches to the client for the chosen protocol. Only that client is loaded, with
+ * the first batch (gRPC's transport alone brings some hundred files).
  * https://opentelemetry.io/docs/specs/otlp/
  */
 import type { InstrumentationScope } from '@opentelemetry/core';
-import type { ExportOutcome, SpanSink, Spans } from '../spans/span.ts';
+import type { ExportOutcome, Offer, SpanSink, Taken } from '../spans/span.ts';
+import { SEND_ENCODED } from './encoder/request.ts';
 import type { ExportLog } from './failure-log.ts';
+import { READ_SPANS } from './joined-spans.ts';
 import { bridgeDiagnostics, shorten } from './otel-diagnostics.ts';
-import { type OtlpConfig, type OtlpProtocol, otlpProtocol } from './otlp-config.ts';
+import { type OtlpConfig, otlpProtocol } from './otlp-config.ts';
 
 /** One transport with its connections. send() tries once; it settles soon after its signal is aborted. */
-export interface OtlpClient {
-  send(spans: Spans, signal: AbortSignal): Promise<ExportOutcome>;
+export interface OtlpClient<T extends Taken> {
+  send(taken: T, signal: AbortSignal): Promise<ExportOutcome>;
   close(): Promise<void>;
 }
 
-export class OtlpSink implements SpanSink {
-  readonly name = 'otlp';
-  readonly #config: OtlpConfig;
-  readonly #scope: InstrumentationScope;
-  #client: OtlpClient | undefined;
+/** What a protocol sends, and the client that does. */
+interface Way<T extends Taken> {
+  take(offer: Offer): T;
+  join(parts: readonly T[]): T;
+  open(): Promise<OtlpClient<T>>;
+}
 
-  constructor(config: OtlpConfig, version: string, log: ExportLog) {
-    this.#config = config;
-    this.#scope = { name: 'spanwire', version };
-    bridgeDiagnostics(log);
+/** Protobuf takes encoded bytes, JSON spans to read. */
+export function createOtlpSink(config: OtlpConfig, scope: InstrumentationScope, log: ExportLog): SpanSink {
+  bridgeDiagnostics(log);
+  switch (otlpProtocol(config)) {
+    case 'grpc':
+      return new OtlpSink({
+        ...SEND_ENCODED,
+        open: async () => (await import('./otlp-grpc.ts')).openGrpcClient(config),
+      });
+    case 'http/json':
+      return new OtlpSink({
+        ...READ_SPANS,
+        open: async () => (await import('./otlp-http.ts')).openJsonClient(config, scope),
+      });
+    case 'http/protobuf':
+      return new OtlpSink({
+        ...SEND_ENCODED,
+        open: async () => (await import('./otlp-http.ts')).openProtobufClient(config),
+      });
+  }
+}
+
+class OtlpSink<T extends Taken> implements SpanSink<T> {
+  readonly name = 'otlp';
+  readonly #way: Way<T>;
+  #client: OtlpClient<T> | undefined;
+
+  constructor(way: Way<T>) {
+    this.#way = way;
   }
 
-  async export(spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
+  take(offer: Offer): T {
+    return this.#way.take(offer);
+  }
+
+  join(parts: readonly T[]): T {
+    return this.#way.join(parts);
+  }
+
+  async export(taken: T, signal: AbortSignal): Promise<ExportOutcome> {
     try {
-      this.#client ??= await openClient(otlpProtocol(this.#config), this.#config, this.#scope);
+      this.#client ??= await this.#way.open();
     } catch (error) {
       return { ok: false, retry: false, reason: shorten(error) };
     }
-    return this.#client.send(spans, signal);
+    return this.#client.send(taken, signal);
   }
 
   async shutdown(): Promise<void> {
     await this.#client?.close();
     this.#client = undefined;
   }
-}
-
-async function openClient(
-  protocol: OtlpProtocol,
-  config: OtlpConfig,
-  scope: InstrumentationScope,
-): Promise<OtlpClient> {
-  if (protocol === 'grpc') return (await import('./otlp-grpc.ts')).openGrpcClient(config, scope);
-  return (await import('./otlp-http.ts')).openHttpClient(protocol, config, scope);
 }

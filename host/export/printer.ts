@@ -9,6 +9,7 @@
 import type { Writable } from 'node:stream';
 import type { ExportOutcome, Span, SpanSink, Spans } from '../spans/span.ts';
 import { CounterPrinter } from './counter-printer.ts';
+import { READ_SPANS } from './joined-spans.ts';
 import { LineStream } from './line-stream.ts';
 import { jsonLine, textLine } from './span-text.ts';
 
@@ -21,7 +22,7 @@ const FORMATS: Readonly<Record<Exclude<PrinterKind, 'counter'>, (span: Span) => 
   json_indent: (span) => jsonLine(span, 2),
 };
 
-export function createPrinter(kind: PrinterKind, stream: Writable): SpanSink {
+export function createPrinter(kind: PrinterKind, stream: Writable): SpanSink<Spans> {
   const lines = new LineStream(stream);
   return kind === 'counter' ? new CounterPrinter(lines) : new SpanPrinter(lines, FORMATS[kind]);
 }
@@ -29,8 +30,10 @@ export function createPrinter(kind: PrinterKind, stream: Writable): SpanSink {
 /** Spans per write: one system call for many lines, and little lost when the reader leaves in the middle. */
 const SPANS_PER_WRITE = 64;
 
-class SpanPrinter implements SpanSink {
+class SpanPrinter implements SpanSink<Spans> {
   readonly name = 'printer';
+  readonly take = READ_SPANS.take;
+  readonly join = READ_SPANS.join;
   readonly #lines: LineStream;
   readonly #format: (span: Span) => string;
 

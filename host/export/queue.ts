@@ -1,5 +1,6 @@
 /**
- * What stands between the assembler and a sink: a bounded queue of batches with one export in flight.
+ * What stands between the assembler and a sink: a bounded queue of what the sink takes of batches, with one export in
+ * flight.
  *
  * Rules:
  * - A span that was pushed is queued, exported or dropped for a counted reason; never two of them, never none.
@@ -11,19 +12,20 @@
  *
  * Retry and throttling: https://opentelemetry.io/docs/specs/otlp/#failures
  */
+import type { Config } from '../config.ts';
 import { type CounterId, type Counters, count } from '../self/counters.ts';
-import type { ExportOutcome, SpanSink, Spans } from '../spans/span.ts';
+import type { ExportOutcome, Offer, SpanSink, Taken } from '../spans/span.ts';
 import { Backoff, type BackoffOptions, DEFAULT_BACKOFF } from './backoff.ts';
 import { type ExportLog, FailureLog } from './failure-log.ts';
-import { JoinedSpans } from './joined-spans.ts';
 
 export interface QueueOptions {
   /** Most spans held, the batch in flight included. */
   readonly capacitySpans: number;
-  /** Most batches held: each costs some 4 KiB beside its spans. */
+  /** Most batches held: each costs up to some 4 KiB beside its spans. */
   readonly capacityBatches: number;
-  /** Waiting batches are joined up to this many spans per export; a larger batch goes out as it is. */
+  /** Waiting batches are joined up to this many spans and bytes per export; a larger batch goes out as it is. */
   readonly exportSpans: number;
+  readonly exportBytes: number;
   /** An attempt is aborted after this long; 0 is never. */
   readonly attemptTimeoutMs: number;
   readonly giveUpMs: number;
@@ -34,10 +36,20 @@ export interface QueueOptions {
   readonly now: () => number;
 }
 
+/** It drops whole batches, and one larger than itself at once: so it holds several. */
+const QUEUED_BATCHES = 4;
+
+/** Spans of a batch at most. */
+export function largestBatch({ batch, queue }: Pick<Config, 'batch' | 'queue'>): number {
+  return Math.max(1, Math.min(batch, Math.floor(queue / QUEUED_BATCHES)));
+}
+
 export const DEFAULT_QUEUE: QueueOptions = {
   capacitySpans: 16_384,
   capacityBatches: 1024,
-  exportSpans: 512,
+  exportSpans: 8192,
+  // Receivers of gRPC take 4 MiB if nothing else is set.
+  exportBytes: 4_000_000,
   attemptTimeoutMs: 10_000,
   giveUpMs: 300_000,
   maxRetryAfterMs: 300_000,
@@ -51,13 +63,13 @@ const ABORT_GRACE_MS = 250;
 
 type Failure = Extract<ExportOutcome, { ok: false }>;
 
-export class ExportQueue {
-  readonly sink: SpanSink;
+export class ExportQueue<T extends Taken = Taken> {
+  readonly sink: SpanSink<T>;
   readonly #counters: Counters;
   readonly #options: QueueOptions;
   readonly #backoff: Backoff;
   readonly #failures: FailureLog;
-  #waiting: Spans[] = [];
+  #waiting: T[] = [];
   #queued = 0;
   #active = false;
   #running: Promise<void> | undefined;
@@ -69,7 +81,7 @@ export class ExportQueue {
   #flushed: Promise<void> | undefined;
   #closed = false;
 
-  constructor(sink: SpanSink, counters: Counters, log: ExportLog, options: Partial<QueueOptions> = {}) {
+  constructor(sink: SpanSink<T>, counters: Counters, log: ExportLog, options: Partial<QueueOptions> = {}) {
     this.sink = sink;
     this.#counters = counters;
     this.#options = { ...DEFAULT_QUEUE, ...options };
@@ -82,15 +94,24 @@ export class ExportQueue {
     return this.#queued;
   }
 
-  /** Takes a finished batch over; it must not change any more. Never throws, never waits. */
-  push(spans: Spans): void {
-    if (spans.length === 0) return;
-    this.#queued += spans.length;
-    count(this.#counters, 'spans_queued', spans.length);
-    if (this.#closed) this.#settle('spans_dropped_shutdown', spans.length);
-    else this.#waiting.push(spans);
+  /** Takes of a batch what the sink wants of it; the batch may change afterwards. Never throws, never waits. */
+  push(offer: Offer): void {
+    const { length } = offer;
+    if (length === 0) return;
+    this.#queued += length;
+    count(this.#counters, 'spans_queued', length);
+    if (this.#closed) this.#settle('spans_dropped_shutdown', length);
+    else this.#take(offer);
     this.#shed();
     if (!this.#active) this.#running = this.#run();
+  }
+
+  #take(offer: Offer): void {
+    try {
+      this.#waiting.push(this.sink.take(offer));
+    } catch (error) {
+      this.#failed(offer.length, { ok: false, retry: false, reason: `a batch cannot be exported: ${error}` });
+    }
   }
 
   /**
@@ -128,19 +149,22 @@ export class ExportQueue {
   }
 
   /** The oldest batches, as many as fit into one export. */
-  #next(): Spans {
+  #next(): T {
+    const { exportSpans, exportBytes } = this.#options;
     let spans = 0;
+    let size = 0;
     let batches = 0;
-    for (const { length } of this.#waiting) {
-      if (batches > 0 && spans + length > this.#options.exportSpans) break;
+    for (const { length, bytes } of this.#waiting) {
+      if (batches > 0 && (spans + length > exportSpans || size + bytes > exportBytes)) break;
       spans += length;
+      size += bytes;
       batches++;
     }
     const parts = this.#waiting.splice(0, batches);
-    return batches === 1 ? parts[0]! : new JoinedSpans(parts);
+    return batches === 1 ? parts[0]! : this.sink.join(parts);
   }
 
-  async #deliver(spans: Spans): Promise<void> {
+  async #deliver(spans: T): Promise<void> {
     const { now, giveUpMs } = this.#options;
     const startedAt = now();
     for (;;) {
@@ -156,7 +180,7 @@ export class ExportQueue {
     }
   }
 
-  async #try(spans: Spans): Promise<ExportOutcome> {
+  async #try(spans: T): Promise<ExportOutcome> {
     const { attemptTimeoutMs } = this.#options;
     const attempt = new AbortController();
     this.#attempt = attempt;
@@ -230,7 +254,7 @@ function abortLate(attempt: AbortController, afterMs: number): void {
 }
 
 /** A sink must not throw; one that does costs its batch, not the process. */
-async function exportSafely(sink: SpanSink, spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
+async function exportSafely<T extends Taken>(sink: SpanSink<T>, spans: T, signal: AbortSignal): Promise<ExportOutcome> {
   try {
     return await sink.export(spans, signal);
   } catch (error) {

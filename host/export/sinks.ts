@@ -9,9 +9,11 @@
  */
 import type { Writable } from 'node:stream';
 import { type Counters, count, createCounters } from '../self/counters.ts';
-import type { SpanSink, Spans } from '../spans/span.ts';
+import type { FilledBatch, SpanSink } from '../spans/span.ts';
+import { BatchEncoder } from './encoder/batch-encoder.ts';
 import type { ExportLog } from './failure-log.ts';
-import { OtlpSink } from './otlp.ts';
+import { BatchOffer } from './offer.ts';
+import { createOtlpSink } from './otlp.ts';
 import {
   checkOtlpConfig,
   ExportConfigError,
@@ -50,28 +52,31 @@ export function createSinks(config: SinkConfig, context: SinkContext): Sinks {
   if (printer !== undefined && !PRINTERS.includes(printer)) {
     throw new ExportConfigError(`printer '${printer}' is not known: use ${PRINTERS.join(', ')} or disabled`);
   }
+  const scope = { name: 'spanwire', version: context.version };
   const secondary = context.secondaryCounters ?? createCounters();
   const queues: ExportQueue[] = [];
   const add = (sink: SpanSink, attemptTimeoutMs: number) => {
     const counters = queues.length === 0 ? context.counters : secondary;
     queues.push(new ExportQueue(sink, counters, context.log, { ...context.queue, attemptTimeoutMs }));
   };
-  if (otlp !== undefined) add(new OtlpSink(otlp, context.version, context.log), otlpTimeoutMs(otlp));
+  if (otlp !== undefined) add(createOtlpSink(otlp, scope, context.log), otlpTimeoutMs(otlp));
   // A print that takes long is not repeated, or lines would stand there twice: no timeout.
   if (printer !== undefined) add(createPrinter(printer, context.stdout ?? process.stdout), 0);
-  return new Sinks(queues, secondary);
+  return new Sinks(queues, secondary, new BatchEncoder(scope));
 }
 
 export class Sinks {
   readonly secondaryCounters: Counters;
   readonly #queues: readonly ExportQueue[];
+  readonly #encoder: BatchEncoder;
 
-  constructor(queues: readonly ExportQueue[], secondaryCounters: Counters) {
+  constructor(queues: readonly ExportQueue[], secondaryCounters: Counters, encoder: BatchEncoder) {
     if (queues.length === 0) {
       throw new ExportConfigError('spans have no way out: name an OTLP endpoint or a printer');
     }
     this.#queues = queues;
     this.secondaryCounters = secondaryCounters;
+    this.#encoder = encoder;
   }
 
   /** Names of the sinks, the primary one first. */
@@ -79,10 +84,11 @@ export class Sinks {
     return this.#queues.map(({ sink }) => sink.name);
   }
 
-  /** Takes a finished batch over; it must not change any more. Never throws, never waits. */
-  push(spans: Spans): void {
-    if (this.#queues.length > 1) count(this.secondaryCounters, 'spans_made', spans.length);
-    for (const queue of this.#queues) queue.push(spans);
+  /** Each sink takes of a batch what it sends; the batch may change afterwards. Never throws, never waits. */
+  push(batch: FilledBatch): void {
+    if (this.#queues.length > 1) count(this.secondaryCounters, 'spans_made', batch.length);
+    const offer = new BatchOffer(batch, this.#encoder);
+    for (const queue of this.#queues) queue.push(offer);
   }
 
   /** Exports what is queued until the deadline, counts the rest as dropped, and closes connections. */

@@ -71,6 +71,11 @@ export const COUNTERS = [
   'spans_queued', // gauge
   'export_attempts',
   'export_failures',
+  // metrics
+  'metrics_overflowed', // spans measured in a series of overflow
+  'metrics_unmeasured', // spans that found no place in any
+  'metrics_exports',
+  'metrics_export_failures',
 ] as const;
 
 export type CounterId = (typeof COUNTERS)[number];

@@ -7,27 +7,30 @@ import { takeCounters } from '../engine/counters.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ROWS_NOW, ROWS_SINCE } from '../engine/layout/spans.ts';
 import type { Counters } from '../self/counters.ts';
-import { type SealedBatch, SpanBatch } from './batch.ts';
+import { SpanBatch } from './batch.ts';
+import { BatchSize } from './batch-size.ts';
 import { ProtocolRules } from './protocol-rules.ts';
 import type { ProtocolTable } from './protocols.ts';
 import { Refiner } from './refine.ts';
 import type { Resources } from './resources.ts';
 import { createSampler, DEFAULT_SAMPLER, type Sampler } from './sampler.ts';
+import type { FilledBatch } from './span.ts';
 
 export interface AssemblerOptions {
+  /** Of a batch at most: batch-size.ts. */
   readonly batchSpans: number;
   readonly sampler?: Sampler;
-  /** Takes each finished batch. */
-  readonly emit: (batch: SealedBatch) => void;
+  /** Takes each finished batch, at once: it is filled anew afterwards. */
+  readonly emit: (batch: FilledBatch) => void;
 }
 
 export class Assembler {
   readonly #engine: Engine;
   readonly #batch: SpanBatch;
-  readonly #protocols: ProtocolTable;
+  readonly #size: BatchSize;
   readonly #resources: Resources;
   readonly #counters: Counters;
-  readonly #emit: (batch: SealedBatch) => void;
+  readonly #emit: (batch: FilledBatch) => void;
 
   constructor(
     engine: Engine,
@@ -37,8 +40,9 @@ export class Assembler {
     options: AssemblerOptions,
   ) {
     this.#engine = engine;
-    this.#batch = new SpanBatch(engine, options.batchSpans);
-    this.#protocols = protocols;
+    this.#batch = new SpanBatch(engine, options.batchSpans, protocols.list, resources);
+    this.#size = new BatchSize(this.#batch.limit, counters);
+    this.#batch.limit = this.#size.limit;
     this.#resources = resources;
     this.#counters = counters;
     this.#emit = options.emit;
@@ -73,7 +77,13 @@ export class Assembler {
 
   flush(): void {
     takeCounters(this.#engine, this.#counters);
-    if (this.#batch.length > 0) this.#emit(this.#batch.seal(this.#protocols.list, this.#resources));
+    const { length } = this.#batch;
+    if (length > 0) {
+      this.#emit(this.#batch);
+      this.#batch.clear();
+      this.#size.flushed(length, this.#engine.f64[ROWS_NOW >>> 3]!);
+      this.#batch.limit = this.#size.limit;
+    }
     this.#resources.recycle();
   }
 

@@ -11,7 +11,7 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 /** Adds `count` attributes that start at word `at`; returns the trace state if there is one. */
 export function decodeAttributes(
   into: Attributes,
-  protocol: SpanProtocol,
+  protocol: Pick<SpanProtocol, 'attributes' | 'tracestateId'>,
   words: Uint32Array,
   at: number,
   count: number,

@@ -22,7 +22,7 @@ import { addPeerAttributes, addressText, type Endpoint } from './endpoint.ts';
 import { nameSpan, type SpanProtocol, spanKind } from './protocols.ts';
 import { refinedMax } from './refine.ts';
 import type { Resources } from './resources.ts';
-import type { Attributes, Resource, Span, SpanStatus, Spans } from './span.ts';
+import type { Attributes, FilledBatch, Resource, Span, SpanStatus, Spans } from './span.ts';
 
 export { SPAN_ERROR, SPAN_HAS_PARENT, SPAN_ONE_WAY, SPAN_PARTIAL, SPAN_SERVER, SPAN_SUSPECT };
 
@@ -101,58 +101,78 @@ export class SpanColumns {
 }
 
 /** The batch being filled: rows of the engine. */
-export class SpanBatch {
-  readonly capacity: number;
+export class SpanBatch implements FilledBatch {
+  readonly engine: Engine;
   readonly columns: SpanColumns;
+  readonly protocols: readonly SpanProtocol[];
   /** By row: number in the table of resources. */
   readonly resource: Uint32Array;
-  readonly #engine: Engine;
+  readonly #resources: Resources;
+  readonly #words: number;
+  #limit = 0;
 
-  constructor(engine: Engine, capacity: number) {
-    this.#engine = engine;
-    this.capacity = Math.min(capacity, l.ROWS_MAX);
-    const most = Math.min(this.capacity * ATTRIBUTE_WORDS_PER_SPAN, l.REQUEST_BYTES_MAX >>> 2);
-    const words = Math.max(most, PAIR_WORDS_MAX);
-    this.columns = new SpanColumns(this.capacity, words, (make, at, count) => engine.column(make, at, count));
-    this.resource = engine.column(Uint32Array, l.ROW_RESOURCE, this.capacity);
-    engine.exports.setBatch!(this.capacity, words);
+  constructor(engine: Engine, capacity: number, protocols: readonly SpanProtocol[], resources: Resources) {
+    const rows = Math.min(capacity, l.ROWS_MAX);
+    const most = Math.min(rows * ATTRIBUTE_WORDS_PER_SPAN, l.REQUEST_BYTES_MAX >>> 2);
+    this.engine = engine;
+    this.protocols = protocols;
+    this.#resources = resources;
+    this.#words = Math.max(most, PAIR_WORDS_MAX);
+    this.columns = new SpanColumns(rows, this.#words, (make, at, count) => engine.column(make, at, count));
+    this.resource = engine.column(Uint32Array, l.ROW_RESOURCE, rows);
+    this.limit = rows;
+  }
+
+  /** Spans that it takes before it is full: at most as many as it was made for. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  set limit(rows: number) {
+    this.#limit = rows;
+    this.engine.exports.setBatch!(rows, this.#words);
   }
 
   get length(): number {
-    return this.#engine.u32[l.ROW_COUNT >>> 2]!;
+    return this.engine.u32[l.ROW_COUNT >>> 2]!;
   }
 
   set length(rows: number) {
-    this.#engine.u32[l.ROW_COUNT >>> 2] = rows;
+    this.engine.u32[l.ROW_COUNT >>> 2] = rows;
   }
 
-  get wordsUsed(): number {
-    return this.#engine.u32[l.ROW_WORDS_USED >>> 2]!;
+  get words(): number {
+    return this.engine.u32[l.ROW_WORDS_USED >>> 2]!;
   }
 
-  set wordsUsed(words: number) {
-    this.#engine.u32[l.ROW_WORDS_USED >>> 2] = words;
+  set words(words: number) {
+    this.engine.u32[l.ROW_WORDS_USED >>> 2] = words;
+  }
+
+  resourceOf(number: number): Resource {
+    return this.#resources.at(number);
   }
 
   hasRoom(words: number): boolean {
-    return this.#engine.exports.hasRowRoom!(words) !== 0;
+    return this.engine.exports.hasRowRoom!(words) !== 0;
   }
 
-  /** What is filled, as a batch of its own; this one is empty afterwards. */
-  seal(protocols: readonly SpanProtocol[], table: Resources): SealedBatch {
-    const engine = this.#engine;
-    const { length } = this;
+  seal(): SealedBatch {
+    const { engine, length } = this;
     const columns = new SpanColumns(
       length,
-      this.wordsUsed,
+      this.words,
       <T extends Column>(...column: Parameters<typeof engine.column<T>>) => {
         return engine.column(...column).slice() as T;
       },
     );
-    const resources = Array.from(this.resource.subarray(0, length), (number) => table.at(number));
+    const resources = Array.from(this.resource.subarray(0, length), (number) => this.resourceOf(number));
+    return new SealedBatch(columns, length, this.protocols, resources);
+  }
+
+  clear(): void {
     this.length = 0;
-    this.wordsUsed = 0;
-    return new SealedBatch(columns, length, protocols, resources);
+    this.words = 0;
   }
 }
 
@@ -176,8 +196,9 @@ export class SealedBatch implements Spans {
     this.resources = resources;
   }
 
-  get batches(): readonly SealedBatch[] {
-    return [this];
+  /** As a request of protobuf, by the same reckoning that bounds a batch. */
+  get bytes(): number {
+    return this.length * l.REQUEST_BYTES_PER_SPAN + this.columns.words.byteLength;
   }
 
   /** Who talks to whom. */

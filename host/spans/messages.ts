@@ -66,12 +66,3 @@ export class Messages {
     this.words = engine.column(Uint32Array, SLAB, attributeBytes >>> 2);
   }
 }
-
-type Column = Int16Array | Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array;
-
-/** A longer copy of a column, the new part zero. */
-export function grown<T extends Column>(column: T, length: number): T {
-  const next = new (column.constructor as unknown as new (length: number) => T)(length);
-  next.set(column);
-  return next;
-}

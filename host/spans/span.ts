@@ -1,7 +1,9 @@
 /**
  * One span as an object: what printers show and exporters convert. The data path never builds these; it fills
- * struct-of-arrays batches (batch.ts) and a consumer reads a batch span by span through `Spans`.
+ * struct-of-arrays batches (batch.ts), and each sink takes of a batch what it sends: bytes, or a copy to read span by
+ * span through `Spans`.
  */
+import type { Rows } from '../engine/rows.ts';
 import type { SealedBatch } from './batch.ts';
 
 export type SpanKind = 'server' | 'client' | 'producer' | 'consumer' | 'internal';
@@ -37,22 +39,47 @@ export interface Span {
   readonly resource: Resource;
 }
 
-/** A batch of spans, read one by one (reading builds the object; nothing is cached) or column by column. */
-export interface Spans {
+/** What waits in a sink's queue: how many spans, and how many bytes a request of them has, at least about. */
+export interface Taken {
   readonly length: number;
-  /** The batches it consists of, in order. */
-  readonly batches: readonly SealedBatch[];
+  readonly bytes: number;
+}
+
+/** Spans that are read one by one: reading builds the object, nothing is cached. */
+export interface Spans extends Taken {
   read(index: number): Span;
 }
 
-/** Where finished batches go. Never throws, never modifies, does not batch. */
-export interface SpanSink {
+/** A batch as an ExportTraceServiceRequest of OTLP. */
+export interface EncodedSpans extends Taken {
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** The batch that was filled: rows that stand until every sink has taken of them what it keeps. */
+export interface FilledBatch extends Rows {
+  /** A copy that stays. */
+  seal(): SealedBatch;
+}
+
+/** What a sink may take of a filled batch. */
+export interface Offer {
+  readonly length: number;
+  readonly sealed: SealedBatch;
+  readonly encoded: EncodedSpans;
+}
+
+/** Where batches go, in the form that it asks for. Never modifies, does not batch. */
+export interface SpanSink<T extends Taken = Taken> {
   readonly name: string;
+  /** What it keeps of a batch, at once: the batch is filled anew afterwards. */
+  take(offer: Offer): T;
+  /** Several of them as one. */
+  join(parts: readonly T[]): T;
   /**
-   * Takes a batch. The promise settles when the batch is out of the sink's hands: how many spans were delivered, and
-   * whether what failed is worth another try.
+   * Never throws. The promise settles when the spans are out of the sink's hands: how many were delivered, and whether
+   * what failed is worth another try.
    */
-  export(spans: Spans, signal: AbortSignal): Promise<ExportOutcome>;
+  export(taken: T, signal: AbortSignal): Promise<ExportOutcome>;
   shutdown(): Promise<void>;
 }
 

@@ -13,6 +13,8 @@ import { Staging } from './staging.ts';
 const { CHUNKS } = layout;
 const TABLE_BYTES = CHUNKS * abi.CHUNK_SIZE;
 export const INPUT_BYTES = TABLE_BYTES + layout.PAYLOAD_BYTES;
+/** So many chunks without payload to copy are sooner copied word by word than by a native call. */
+const FEW = 4;
 const TWO_32 = 0x1_0000_0000;
 
 /** A chunk outside of any module's memory. */
@@ -46,6 +48,7 @@ export class InputArena {
   readonly #words: Uint32Array;
   readonly #slots: Uint32Array;
   readonly #pieces: Uint32Array;
+  readonly #table: Uint32Array;
   readonly #source: ArrayBuffer;
   readonly #stage: Stage;
   readonly #hasRoom: (area: number, length: number) => number;
@@ -59,6 +62,7 @@ export class InputArena {
     this.#words = engine.column(Uint32Array, area, layout.AREA_SLOTS >>> 2);
     this.#slots = engine.column(Uint32Array, area + layout.AREA_SLOTS, CHUNKS);
     this.#pieces = engine.column(Uint32Array, area + layout.AREA_PIECE_TABLE, 3 * (CHUNKS + 1));
+    this.#table = engine.column(Uint32Array, area + layout.AREA_CHUNKS, (CHUNKS * abi.CHUNK_SIZE) >>> 2);
     this.#source = engine.u8.buffer;
     this.#stage = engine.exports.stageChunk as unknown as Stage;
     this.#hasRoom = engine.exports.hasRoom as unknown as (area: number, length: number) => number;
@@ -101,11 +105,22 @@ export class InputArena {
   /** Table and payload to the module; once, before it sees the first chunk. */
   deliver(): void {
     const pieces = layout.AREA_PIECES >>> 2;
+    if (this.#words[pieces] === 0 && this.count <= FEW) {
+      this.#copyTable();
+      return;
+    }
     this.#pieces[0] = this.area + layout.AREA_CHUNKS;
     this.#pieces[1] = this.#start;
     this.#pieces[2] = this.count * abi.CHUNK_SIZE;
     copyPieces(this.#source, this.#memory.u8.buffer, this.#pieces, this.#words[pieces]! + 1);
     this.#words[pieces] = 0;
+  }
+
+  #copyTable(): void {
+    const { u32 } = this.#memory;
+    const to = this.#start >>> 2;
+    const words = (this.count * abi.CHUNK_SIZE) >>> 2;
+    for (let i = 0; i < words; i++) u32[to + i] = this.#table[i]!;
   }
 
   clear(): void {

@@ -10,11 +10,10 @@ export interface Failure {
   readonly connections: readonly number[];
 }
 
-/** Who takes what a run put out. `at` is the byte address of a checked output record. */
+/** Who hears what the engine does not do itself. */
 export interface OutputConsumer {
-  message(instance: ParserInstance, connection: number, at: number): void;
-  /** Any other record but GROW, SHRINK and UPGRADE. */
-  record(instance: ParserInstance, connection: number, type: number, at: number): void;
+  /** The module can make nothing more of the connection; it has its slot until the flush is over. */
+  gaveUp(connection: number): void;
   /** The slot went to another class: `type` is GROW or SHRINK. */
   moved(type: number): void;
   /** There is no larger class, or no memory: the connection has left the module. */

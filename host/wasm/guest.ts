@@ -3,6 +3,7 @@
  * of its layout is checked before anyone relies on it. Contract: docs/abi.md.
  */
 import * as abi from '../../parsers/sdk/abi.ts';
+import { OUTPUT_BYTES } from '../engine/layout/front.ts';
 import type { ParserModule } from './admit.ts';
 import { INPUT_BYTES } from './arena.ts';
 import { allowance, kibOf, OTHER_CALL_KIB } from './fuel.ts';
@@ -10,8 +11,6 @@ import { GuestMemory } from './memory.ts';
 import { FUEL_EXPORT } from './rewrite/meter.ts';
 import { NO_SETTINGS, type Settings, settingsText } from './settings.ts';
 
-/** The output arena is as large as the manifest asks, within this. */
-const OUTPUT_BYTES_MAX = 1024 * 1024;
 interface Exports {
   readonly memory: WebAssembly.Memory;
   /** Absent in a module that is not metered: our own, in a bench. */
@@ -45,7 +44,8 @@ export class Guest {
   constructor({ module, manifest }: ParserModule, settings: Settings = NO_SETTINGS) {
     this.#name = manifest.name;
     this.#fuelPerKiB = manifest.limits.fuelPerKiB;
-    this.outputBytes = Math.min(manifest.limits.outputPerCall, OUTPUT_BYTES_MAX) & ~7;
+    // As large as the manifest asks, within what the engine reads.
+    this.outputBytes = Math.min(manifest.limits.outputPerCall, OUTPUT_BYTES) & ~7;
     const instance = new WebAssembly.Instance(module, {});
     this.exports = instance.exports as unknown as Exports;
     this.memory = new GuestMemory(this.exports.memory, manifest.limits.memoryPages);

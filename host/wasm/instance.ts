@@ -1,7 +1,8 @@
 /**
  * One running parser module: its memory, its arenas, its slots. A shard has one instance per module for its traffic.
  *
- * The rule: chunks are pushed, `flush` runs the module over all of them and hands each run's output to the consumer.
+ * The rule: chunks are pushed, `flush` runs the module over all of them. Each run's output goes to the engine, which pairs
+ * its messages; what a connection is to become the consumer hears.
  * Everything the module says is untrusted (output.ts), every call has a fuel budget (guest.ts), and slots are addresses
  * that only the host allocates (slots.ts). When a call traps, a new instance takes the place of the old one,
  * with all slots but those of the connections that were at work: these are lost, the others go on.
@@ -12,7 +13,7 @@ import { type HeldChunk, INPUT_BYTES, InputArena } from './arena.ts';
 import type { Failure, OutputConsumer } from './consumer.ts';
 import { Guest } from './guest.ts';
 import type { Manifest } from './manifest.ts';
-import { OutputCheck } from './output.ts';
+import { OutputCheck, type OutputSink } from './output.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
 import { SlotAllocator } from './slots.ts';
 import { Staging } from './staging.ts';
@@ -22,13 +23,10 @@ const RETURNS_MAX = 8;
 const RETURN_BYTES_SHIFT = 5;
 /**
  * Records that a flush may put out: one for each captured byte, and so many more. Fuel does not bound them, because a
- * module can leave its output where it is and return again. A long record counts for one more with each 256 bytes, a slot
- * that moves for so many: they are copied.
+ * module can leave its output where it is and return again. What counts how much: host/engine/assembly/consume.ts.
  */
 const RECORDS_BASE = 1024;
 const RECORDS_PER_CHUNK = 64;
-const RECORDS_PER_CHANGE = 64;
-const RECORD_BYTES_SHIFT = 8;
 
 export class ParserInstance {
   readonly parser: ParserModule;
@@ -36,14 +34,17 @@ export class ParserInstance {
   /** Position in the shard's list of instances. */
   readonly index: number;
   runs = 0;
-  messages = 0;
   readonly #check: OutputCheck;
   readonly #settings: Settings;
   readonly #staging: Staging;
   /** Connection, type and value of each GROW, SHRINK and UPGRADE of a run: done after it, its other records name the slot. */
   readonly #changes: number[] = [];
-  /** Records that the flush may still put out. */
-  #allowance = 0;
+  /** Who takes the output of this run. */
+  #consumer: OutputConsumer | undefined;
+  readonly #sink: OutputSink = (connection, type, value) => {
+    if (type === abi.GIVE_UP) this.#consumer!.gaveUp(connection);
+    else this.#changes.push(connection, type, value);
+  };
   #guest: Guest;
   #slots: SlotAllocator;
   readonly #arena: InputArena;
@@ -56,9 +57,9 @@ export class ParserInstance {
     this.index = index;
     this.#settings = settings;
     this.#staging = staging;
-    this.#check = new OutputCheck(this.manifest, settings);
     this.#guest = new Guest(parser, settings);
     this.#arena = new InputArena(this.#guest.memory, this.#guest.input, staging);
+    this.#check = new OutputCheck(this.manifest, settings, staging, this.#arena.area);
     this.#slots = this.#newSlots(this.#guest);
   }
 
@@ -73,8 +74,9 @@ export class ParserInstance {
     this.#staging.giveArea(this.#arena.area);
   }
 
-  get u32(): Uint32Array<ArrayBuffer> {
-    return this.#guest.memory.u32;
+  /** Messages that it has put out. */
+  get messages(): number {
+    return this.#check.messages;
   }
 
   get memoryBytes(): number {
@@ -146,6 +148,13 @@ export class ParserInstance {
     this.#guest.memory.u8.set(bytes, data);
   }
 
+  /** Adds a chunk that identify() is to be asked about. */
+  show({ bytes, wireLength, timeLow, timeHigh, offset }: Omit<HeldChunk, 'kind'>, direction: number): void {
+    const { length } = bytes;
+    const data = this.#arena.describe(0, abi.DATA, direction, 0, length, wireLength, timeLow, timeHigh, offset);
+    this.#guest.memory.u8.set(bytes, data);
+  }
+
   /** Runs everything pushed. */
   flush(consumer: OutputConsumer): void {
     if (this.#flushing) throw new Error('flush called from within a flush');
@@ -154,7 +163,7 @@ export class ParserInstance {
     try {
       this.#arena.deliver();
       this.#guest.refuel(this.#arena.bytes, this.#arena.count);
-      this.#allowance = this.#arena.bytes + this.#arena.count * RECORDS_PER_CHUNK + RECORDS_BASE;
+      this.#check.allow(this.#arena.bytes + this.#arena.count * RECORDS_PER_CHUNK + RECORDS_BASE);
       this.#runAll(consumer);
     } finally {
       this.#arena.clear();
@@ -169,13 +178,14 @@ export class ParserInstance {
     this.#guest.refuel(bytes, count);
     this.#arena.deliver();
     this.#arena.clear();
-    let failure: Failure = this.#describe('identify grew the memory', []);
+    let why: unknown = 'identify grew the memory';
     try {
       const verdict = this.#guest.exports.identify(count) >>> 0;
       if (!this.#guest.memory.isStale) return verdict;
     } catch (error) {
-      failure = this.#describe(error, []);
+      why = error;
     }
+    const failure = this.#describe(why, []);
     const slots = this.#slots;
     this.#restart();
     slots.dispose();
@@ -286,37 +296,13 @@ export class ParserInstance {
     return RETURNS_MAX + (Math.min(this.#arena.lengthOf(chunk), INPUT_BYTES) >>> RETURN_BYTES_SHIFT);
   }
 
-  /** Hands the output on, record by record; says what is wrong with the first one that is. */
+  /** Has the output taken; says what is wrong with the first record that is. */
   #consume(consumer: OutputConsumer): string | undefined {
-    const { output, outputBytes, outputLength } = this.#guest;
+    const { output, outputBytes, outputLength, memory } = this.#guest;
     if (outputLength > outputBytes) return `${outputLength} bytes of output in an arena of ${outputBytes}`;
-    const { u32 } = this;
-    let at = output;
-    const stop = at + outputLength;
-    while (at < stop) {
-      if (at + abi.OUT_SHORT > stop) return 'malformed output record: cut off';
-      const word = at >>> 2;
-      const size = u32[word]!;
-      const connection = this.#slots.connectionAt(u32[word + 1]!);
-      if (size < abi.OUT_SHORT || size % 8 !== 0 || at + size > stop) return `malformed output record: ${size} bytes`;
-      if (connection < 0) return `malformed output record: of ${u32[word + 1]!}, which is no slot`;
-      if (!this.#check.isSound(u32, at, size)) return 'malformed output record: its fields do not fit';
-      this.#allowance -= 1 + (size >>> RECORD_BYTES_SHIFT);
-      if (this.#allowance < 0) return 'more output than its input accounts for';
-      this.#take(u32[word + 2]! & 0xffff, connection, at, consumer);
-      at += size;
-    }
-    return undefined;
-  }
-
-  #take(type: number, connection: number, at: number, consumer: OutputConsumer): void {
-    if (type <= abi.ONEWAY) {
-      this.messages++;
-      consumer.message(this, connection, at);
-    } else if (type === abi.GROW || type === abi.SHRINK || type === abi.UPGRADE) {
-      this.#allowance -= RECORDS_PER_CHANGE;
-      this.#changes.push(connection, type, this.u32[(at + abi.OUT_VALUE) >>> 2]!);
-    } else consumer.record(this, connection, type, at);
+    if (outputLength === 0) return undefined;
+    this.#consumer = consumer;
+    return this.#check.take(memory.u8.subarray(output, output + outputLength), this.#sink);
   }
 
   /** Does what GROW, SHRINK and UPGRADE asked for; `next` is the first chunk that is still to run. */

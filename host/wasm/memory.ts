@@ -19,9 +19,9 @@ export class GuestMemory {
     return this.u8.byteLength;
   }
 
-  /** True when the memory has grown since the views were made. */
+  /** True when the memory has grown since the views were made: that detaches them. */
   get isStale(): boolean {
-    return this.u8.buffer !== this.#memory.buffer;
+    return this.u8.length === 0;
   }
 
   refresh(): void {

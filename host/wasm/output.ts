@@ -1,81 +1,100 @@
 /**
- * What a run put out, checked: every length, slot, count and protocol before anyone reads a field. Whoever walks the
- * attributes of a record that passed here need not check their lengths again. Attributes that the manifest has not, or
- * whose length misfits their type, stay where they are and are left out when they are read; here they are counted.
+ * What a run put out, checked and handed on: the engine does both (host/engine/assembly/consume.ts), on a copy of the
+ * output. Here is what it has to know of the manifest, and how it says what is wrong.
  */
 import * as abi from '../../parsers/sdk/abi.ts';
+import * as layout from '../engine/layout/front.ts';
 import { PairNames } from '../spans/pair-names.ts';
 import type { Manifest } from './manifest.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
+import { Staging } from './staging.ts';
 
-/** What the length of an attribute's value must be, by id. */
-const UNKNOWN = 0;
-const STRING = 1;
-const EIGHT_BYTES = 2;
-const ONE_BYTE = 3;
-/** Whatever its key is: which ones there may be is the configuration's to say. */
-const PAIR = 4;
-const KINDS = { string: STRING, int: EIGHT_BYTES, double: EIGHT_BYTES, boolean: ONE_BYTE, pair: PAIR } as const;
+const KINDS = {
+  string: layout.KIND_STRING,
+  int: layout.KIND_EIGHT_BYTES,
+  double: layout.KIND_EIGHT_BYTES,
+  boolean: layout.KIND_ONE_BYTE,
+  pair: layout.KIND_PAIR,
+} as const;
+
+/** Takes what the engine cannot do itself: GROW, SHRINK, UPGRADE and GIVE_UP, each a record that was checked. */
+export type OutputSink = (connection: number, type: number, value: number) => void;
+
+type Consume = (area: number, at: number, length: number) => number;
 
 export class OutputCheck {
-  /** Attributes that have to be left out. */
-  refused = 0;
-  readonly #kinds: Uint8Array;
+  readonly #staging: Staging;
+  readonly #area: number;
   /** By attribute id. */
   readonly #pairs = new Map<number, PairNames>();
-  readonly #protocols: number;
+  readonly #consume: Consume;
 
-  constructor({ attributes, protocols }: Manifest, settings: Settings = NO_SETTINGS) {
-    this.#kinds = new Uint8Array(attributes.reduce((max, { id }) => Math.max(max, id), 0) + 1);
+  constructor(
+    { attributes, protocols }: Manifest,
+    settings: Settings = NO_SETTINGS,
+    staging = new Staging(),
+    area = staging.takeArea(),
+  ) {
+    this.#staging = staging;
+    this.#area = area;
+    this.#consume = staging.engine.exports.consume as unknown as Consume;
+    const ids = attributes.reduce((max, { id }) => Math.max(max, id), 0) + 1;
+    const kinds = staging.engine.column(Uint8Array, area + layout.AREA_KINDS, ids).fill(layout.KIND_UNKNOWN);
     for (const { id, type, keys } of attributes) {
-      this.#kinds[id] = KINDS[type];
+      kinds[id] = KINDS[type];
       if (keys !== undefined) this.#pairs.set(id, new PairNames(settings.get(keys) ?? []));
     }
-    this.#kinds[abi.REFERENCE] = EIGHT_BYTES;
-    this.#protocols = protocols.length;
+    kinds[abi.REFERENCE] = layout.KIND_EIGHT_BYTES;
+    this.#word(layout.AREA_KINDS_COUNT, ids);
+    this.#word(layout.AREA_PROTOCOLS, protocols.length);
+  }
+
+  /** Messages that passed. */
+  get messages(): number {
+    return this.#staging.engine.f64[(this.#area + layout.AREA_MESSAGES) >>> 3]!;
+  }
+
+  /** Attributes that have to be left out. */
+  get refused(): number {
+    return this.#staging.engine.f64[(this.#area + layout.AREA_REFUSED) >>> 3]!;
+  }
+
+  /** Records that may still come. */
+  allow(records: number): void {
+    this.#word(layout.AREA_ALLOWANCE, records);
+  }
+
+  /** Takes what a run put out, record by record; says what is wrong with the first one that is. */
+  take(output: Uint8Array, sink: OutputSink): string | undefined {
+    this.#staging.read(this, sink);
+    this.#staging.engine.u8.set(output, layout.OUTPUT);
+    const wrong = this.#consume(this.#area, layout.OUTPUT, output.length);
+    return wrong === 0 ? undefined : this.#say(wrong);
   }
 
   /** Whether the record of `size` bytes at `at` is what its type says. */
   isSound(u32: Uint32Array, at: number, size: number): boolean {
-    const type = u32[(at + abi.OUT_TYPE) >>> 2]! & 0xffff;
-    if (type <= abi.ONEWAY) return this.#isMessage(u32, at, size, type);
-    if (type === abi.DEFINE) {
-      return size >= abi.OUT_LONG && this.#fits(u32, at + abi.OUT_LONG, at + size, u32[(at + abi.OUT_VALUE) >>> 2]!);
-    }
-    return size >= (type === abi.SKIP || type === abi.UNDEFINE ? abi.OUT_LONG : abi.OUT_SHORT);
+    const { u8, exports } = this.#staging.engine;
+    this.#staging.read(this, undefined);
+    u8.set(new Uint8Array(u32.buffer, u32.byteOffset + at, size), layout.OUTPUT);
+    return exports.isSound!(this.#area, layout.OUTPUT, size) !== 0;
   }
 
-  #isMessage(u32: Uint32Array, at: number, size: number, type: number): boolean {
-    if (size < abi.MESSAGE_SIZE || type === 0) return false;
-    const counts = u32[(at + abi.MESSAGE_ATTRIBUTES) >>> 2]!;
-    if (((counts >>> 16) & 0xff) >= this.#protocols) return false;
-    return this.#fits(u32, at + abi.MESSAGE_SIZE, at + size, counts & 0xffff);
+  /** The place of a pair's key among those that the configuration has; -1 for none. */
+  pairPlace(attribute: number, at: number, length: number): number {
+    return this.#pairs.get(attribute)!.find(this.#staging.engine.u8, at, length);
   }
 
-  /** `count` attributes lie in from … end. */
-  #fits(u32: Uint32Array, from: number, end: number, count: number): boolean {
-    if (count > abi.ATTRIBUTES_MAX || end - from > abi.MESSAGE_MAX) return false;
-    const kinds = this.#kinds;
-    let cursor = from;
-    let pairs = 0;
-    for (let left = count; left > 0; left--) {
-      if (cursor + abi.ATTRIBUTE_VALUE > end) return false;
-      const head = u32[cursor >>> 2]!;
-      const length = head >>> 16;
-      const id = head & 0xffff;
-      const kind = id < kinds.length ? kinds[id]! : UNKNOWN;
-      cursor += (abi.ATTRIBUTE_VALUE + length + 3) & ~3;
-      if (kind === STRING) continue;
-      if (kind === PAIR) {
-        if (++pairs > abi.PAIRS_MAX || cursor > end) return false;
-        this.#checkPair(id, u32, cursor - ((length + 3) & ~3), length);
-      } else if (length !== (kind === EIGHT_BYTES ? 8 : kind === ONE_BYTE ? 1 : -1)) this.refused++;
-    }
-    return cursor <= end;
+  #say(wrong: number): string {
+    const value = this.#staging.engine.u32[(this.#area + layout.AREA_WRONG) >>> 2]!;
+    if (wrong === layout.WRONG_CUT_OFF) return 'malformed output record: cut off';
+    if (wrong === layout.WRONG_SIZE) return `malformed output record: ${value} bytes`;
+    if (wrong === layout.WRONG_SLOT) return `malformed output record: of ${value}, which is no slot`;
+    if (wrong === layout.WRONG_FIELDS) return 'malformed output record: its fields do not fit';
+    return 'more output than its input accounts for';
   }
 
-  #checkPair(id: number, u32: Uint32Array, at: number, length: number): void {
-    const bytes = new Uint8Array(u32.buffer, u32.byteOffset);
-    if (this.#pairs.get(id)!.find(bytes, at, length) < 0) this.refused++;
+  #word(field: number, value: number): void {
+    this.#staging.engine.u32[(this.#area + field) >>> 2] = value;
   }
 }

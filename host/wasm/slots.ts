@@ -8,7 +8,6 @@
  */
 import { SLOT_OPEN_FLAGS, SLOT_SIZE } from '../../parsers/sdk/abi.ts';
 import * as layout from '../engine/layout/front.ts';
-import { grown } from '../spans/messages.ts';
 import type { GuestMemory } from './memory.ts';
 import { Staging } from './staging.ts';
 
@@ -193,4 +192,11 @@ export class SlotAllocator {
     words[area + (layout.AREA_OWNERS >>> 2)] = this.#owner.byteOffset;
     words[area + (layout.AREA_OWNERS_COUNT >>> 2)] = this.#owner.length;
   }
+}
+
+/** A longer copy, the new part zero. */
+function grown(column: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  const next = new Uint8Array(length);
+  next.set(column);
+  return next;
 }

@@ -5,6 +5,7 @@
 import { Engine } from '../engine/engine.ts';
 import { CONNECTIONS_MAX, FIRST_PROTOCOL, SLOT } from '../engine/layout/connections.ts';
 import * as layout from '../engine/layout/front.ts';
+import type { OutputCheck, OutputSink } from './output.ts';
 
 /** Smallest table of owners, in bytes. */
 const EXTENT_BYTES_MIN = 4096;
@@ -18,9 +19,16 @@ export class Staging {
   #ownersEnd = layout.OWNERS;
   /** By size. */
   readonly #freeExtents = new Map<number, number[]>();
+  /** Whose output is being read, and who takes it. */
+  #check: OutputCheck | undefined;
+  #sink: OutputSink | undefined;
 
   constructor(engine = new Engine()) {
     this.engine = engine;
+    engine.serve({
+      record: (connection: number, type: number, value: number) => this.#sink!(connection, type, value >>> 0),
+      pairPlace: (attribute: number, at: number, length: number) => this.#check!.pairPlace(attribute, at, length),
+    });
     this.slots = engine.column(Uint32Array, SLOT, CONNECTIONS_MAX);
   }
 
@@ -33,6 +41,12 @@ export class Staging {
 
   giveArea(area: number): void {
     this.#freeAreas.push(area);
+  }
+
+  /** What the engine says of output is about this one's from now on. */
+  read(check: OutputCheck, sink: OutputSink | undefined): void {
+    this.#check = check;
+    this.#sink = sink;
   }
 
   /**

@@ -2,16 +2,12 @@
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { OtlpEncoder } from '../../host/export/encoder/encoder.ts';
 import { toReadableSpans } from '../../host/export/readable-span.ts';
 import { SealedBatch, SpanColumns } from '../../host/spans/batch.ts';
 import { ProtocolTable } from '../../host/spans/protocols.ts';
 import { parseManifest } from '../../host/wasm/manifest.ts';
-import { NGINX, REDIS, textRecord } from './fixtures.ts';
+import { NGINX, offerOf, REDIS, SCOPE, textRecord } from './fixtures.ts';
 import { decodeProtobuf, type Received } from './otlp-decode.ts';
-
-const SCOPE = { name: 'spanwire', version: '1.2.3' };
-const encoder = new OtlpEncoder(SCOPE);
 
 const TYPES = ['string', 'int', 'double', 'boolean'] as const;
 
@@ -70,6 +66,7 @@ const [NO_FAMILY, V4, V6] = [0, 2, 10];
 const endpoints = [
   { resource: NGINX, family: V4, local: [10, 0, 0, 1], localPort: 80, remote: [10, 0, 0, 2], remotePort: 50_000 },
   { resource: REDIS, family: V6, local: v6(0x2001, 0xdb8), localPort: 6379, remote: v6(0xfe80, 0), remotePort: 1 },
+  { resource: REDIS, family: V6, local: v6(0, 0), localPort: 80, remote: v6(1, 0), remotePort: 65_535 },
   { resource: NGINX, family: NO_FAMILY, local: [], localPort: 0, remote: [], remotePort: 0 },
 ];
 
@@ -187,8 +184,20 @@ test('equals the serializer, whatever the spans', { timeout: 60_000 }, () => {
     fc.property(fc.array(row, { minLength: 1, maxLength: 12 }), (rows) => {
       const batch = batchOf(rows);
       const theirs = ProtobufTraceSerializer.serializeRequest(toReadableSpans(batch, SCOPE))!;
-      expect(normal(decodeProtobuf(encoder.encode(batch)))).toEqual(normal(decodeProtobuf(theirs)));
+      expect(normal(decodeProtobuf(offerOf(batch).encoded.body))).toEqual(normal(decodeProtobuf(theirs)));
     }),
     { numRuns: 2000 },
+  );
+});
+
+test('writes each attribute once, however often it was said', { timeout: 60_000 }, () => {
+  fc.assert(
+    fc.property(fc.array(row, { minLength: 1, maxLength: 12 }), (rows) => {
+      for (const { span } of decodeProtobuf(offerOf(batchOf(rows)).encoded.body)) {
+        const keys = span.attributes.map(({ key }) => key);
+        expect(keys).toEqual([...new Set(keys)]);
+      }
+    }),
+    { numRuns: 1000 },
   );
 });

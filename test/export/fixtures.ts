@@ -1,8 +1,12 @@
 /** Spans, batches and a log for the export tests. */
+import { Engine } from '../../host/engine/engine.ts';
+import { BatchEncoder } from '../../host/export/encoder/batch-encoder.ts';
+import { BatchOffer } from '../../host/export/offer.ts';
 import { C, type CounterId, type Counters, createCounters } from '../../host/self/counters.ts';
 import { SealedBatch, SPAN_ERROR, SPAN_HAS_PARENT, SPAN_SERVER, SpanColumns } from '../../host/spans/batch.ts';
 import { OPERATION_TYPE, type SpanProtocol } from '../../host/spans/protocols.ts';
-import type { Attributes, Resource, Span, Spans } from '../../host/spans/span.ts';
+import type { Attributes, FilledBatch, Offer, Resource, Span } from '../../host/spans/span.ts';
+import { putRows } from './row-writer.ts';
 
 export const NGINX: Resource = { attributes: { 'service.name': 'nginx', 'process.pid': 4711, 'host.name': 'node-1' } };
 export const REDIS: Resource = { attributes: { 'service.name': 'redis-server', 'process.pid': 4712 } };
@@ -115,6 +119,20 @@ export function numbered(count: number, first = 0): SealedBatch {
   return batch(...Array.from({ length: count }, (_, index) => span(first + index)));
 }
 
+export const SCOPE = { name: 'spanwire', version: '1.2.3' };
+const encoder = new BatchEncoder(SCOPE);
+const engine = new Engine();
+
+/** A batch as the assembler hands it on. It stands until the next one does. */
+export function filled(spans: SealedBatch): FilledBatch {
+  return putRows(engine, spans);
+}
+
+/** A batch as sinks are offered it. */
+export function offerOf(spans: SealedBatch): Offer {
+  return new BatchOffer(filled(spans), encoder);
+}
+
 export class TestLog {
   readonly lines: string[] = [];
   info = (_fields: object, message: string): void => void this.lines.push(`info ${message}`);
@@ -136,10 +154,10 @@ export function imbalance(counters: Counters): number {
 }
 
 /** Counters as the assembler leaves them, and a way to hand a batch over as it does. */
-export function producer(target: { push(spans: Spans): void }, counters: Counters = createCounters()) {
-  const push = (spans: Spans): void => {
+export function producer(target: { push(spans: FilledBatch): void }, counters: Counters = createCounters()) {
+  const push = (spans: SealedBatch): void => {
     counters[C.spans_made]! += spans.length;
-    target.push(spans);
+    target.push(filled(spans));
   };
   return { counters, push };
 }

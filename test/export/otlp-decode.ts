@@ -25,12 +25,23 @@ message Span {
   Status status = 15; fixed32 flags = 16;
 }
 message Status { string message = 2; int32 code = 3; }
+message MetricsRequest { repeated ResourceMetrics resource_metrics = 1; }
+message ResourceMetrics { Resource resource = 1; repeated ScopeMetrics scope_metrics = 2; }
+message ScopeMetrics { Scope scope = 1; repeated Metric metrics = 2; }
+message Metric { string name = 1; string description = 2; string unit = 3; Histogram histogram = 9; }
+message Histogram { repeated Point data_points = 1; int32 aggregation_temporality = 2; }
+message Point {
+  fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; fixed64 count = 4; double sum = 5;
+  repeated fixed64 bucket_counts = 6; repeated double explicit_bounds = 7; repeated KeyValue attributes = 9;
+  double min = 11; double max = 12;
+}
 message Response { PartialSuccess partial_success = 1; }
 message PartialSuccess { int64 rejected_spans = 1; string error_message = 2; }
 `;
 
 const types = protobuf.parse(DEFINITIONS).root;
 const Request = types.lookupType('Request');
+const MetricsRequest = types.lookupType('MetricsRequest');
 const Response = types.lookupType('Response');
 
 interface Value {
@@ -84,6 +95,74 @@ export function decodeProtobuf(body: Uint8Array): Received[] {
 export function decodeJson(body: Uint8Array): Received[] {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
   return flatten(JSON.parse(text) as WireRequest, (id) => id);
+}
+
+interface WirePoint {
+  attributes: KeyValues;
+  startTimeUnixNano: string;
+  timeUnixNano: string;
+  count: string | number;
+  sum: number;
+  min: number;
+  max: number;
+  bucketCounts: (string | number)[];
+  explicitBounds: number[];
+}
+
+interface WireMetricsRequest {
+  resourceMetrics: {
+    resource: { attributes: KeyValues };
+    scopeMetrics: {
+      scope: { name: string; version: string };
+      metrics: {
+        name: string;
+        unit: string;
+        histogram: { aggregationTemporality: number; dataPoints: WirePoint[] };
+      }[];
+    }[];
+  }[];
+}
+
+/** One point of a histogram; attributes as those of a span. */
+export interface ReceivedPoint {
+  resource: Record<string, string>;
+  scope: string;
+  metric: string;
+  unit: string;
+  isDelta: boolean;
+  attributes: Record<string, string>;
+  startNs: bigint;
+  timeNs: bigint;
+  count: number;
+  sum: number;
+  buckets: number[];
+  bounds: number[];
+}
+
+export function decodeMetrics(body: Uint8Array, isJson: boolean): ReceivedPoint[] {
+  const message = isJson
+    ? JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    : MetricsRequest.toObject(MetricsRequest.decode(body), { longs: String, arrays: true });
+  return (message as WireMetricsRequest).resourceMetrics.flatMap(({ resource, scopeMetrics }) =>
+    scopeMetrics.flatMap(({ scope, metrics }) =>
+      metrics.flatMap(({ name, unit, histogram }) =>
+        histogram.dataPoints.map((point) => ({
+          resource: typed(resource.attributes),
+          scope: `${scope.name}@${scope.version}`,
+          metric: name,
+          unit,
+          isDelta: histogram.aggregationTemporality === 1,
+          attributes: typed(point.attributes),
+          startNs: BigInt(point.startTimeUnixNano),
+          timeNs: BigInt(point.timeUnixNano),
+          count: Number(point.count),
+          sum: point.sum,
+          buckets: point.bucketCounts.map(Number),
+          bounds: point.explicitBounds,
+        })),
+      ),
+    ),
+  );
 }
 
 export function encodeResponse(partialSuccess?: { rejectedSpans?: number; errorMessage?: string }): Buffer {

@@ -251,7 +251,7 @@ describe.each(HTTP)('%s answers', (protocol) => {
     const { push, counters, log } = setUp({ endpoint: receiver.url, protocol });
     push(numbered(5));
     await until(() => counters[C.spans_exported] === 5, 'the outcome');
-    expect(log.lines).toEqual(['warn the collector took all spans and says: hm']);
+    expect(log.lines).toEqual(['warn the collector took all and says: hm']);
   });
 
   it('a keep-alive connection that went stale costs no span', async () => {

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { OtlpSink } from '../../host/export/otlp.ts';
+import { createOtlpSink } from '../../host/export/otlp.ts';
 import type { ExportOutcome } from '../../host/spans/span.ts';
 import { sayUnavailable } from '../support/unavailable.ts';
-import { numbered, TestLog } from './fixtures.ts';
+import { numbered, offerOf, SCOPE, TestLog } from './fixtures.ts';
 import { accept, grpcReceiver } from './receivers.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -31,8 +31,8 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
   afterEach(() => vi.unstubAllEnvs());
 
   async function send(endpoint: string, protocol: 'http/protobuf' | 'grpc'): Promise<ExportOutcome> {
-    const sink = new OtlpSink({ endpoint, protocol, timeoutMs: 2000 }, '0', new TestLog());
-    const outcome = await sink.export(numbered(3), AbortSignal.timeout(3000));
+    const sink = createOtlpSink({ endpoint, protocol, timeoutMs: 2000 }, SCOPE, new TestLog());
+    const outcome = await sink.export(sink.take(offerOf(numbered(3))), AbortSignal.timeout(3000));
     await sink.shutdown();
     return outcome;
   }

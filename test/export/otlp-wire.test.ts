@@ -1,9 +1,10 @@
 /** What arrives at a collector, decoded independently, is what was in the batch: for each of the three protocols. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { OtlpSink } from '../../host/export/otlp.ts';
+import { createOtlpSink } from '../../host/export/otlp.ts';
 import type { OtlpConfig } from '../../host/export/otlp-config.ts';
-import type { ExportOutcome, Spans } from '../../host/spans/span.ts';
-import { batch, NGINX, REDIS, START, span, TestLog } from './fixtures.ts';
+import type { SealedBatch } from '../../host/spans/batch.ts';
+import type { ExportOutcome } from '../../host/spans/span.ts';
+import { batch, NGINX, offerOf, REDIS, SCOPE, START, span, TestLog } from './fixtures.ts';
 import { grpcReceiver, httpReceiver, type Receiver } from './receivers.ts';
 
 const PROTOCOLS = ['http/protobuf', 'http/json', 'grpc'] as const;
@@ -22,10 +23,10 @@ async function receiverFor(protocol: (typeof PROTOCOLS)[number]): Promise<Receiv
   return receiver;
 }
 
-async function send(config: OtlpConfig, spans: Spans): Promise<ExportOutcome> {
-  const sink = new OtlpSink(config, '1.2.3', new TestLog());
+async function send(config: OtlpConfig, spans: SealedBatch): Promise<ExportOutcome> {
+  const sink = createOtlpSink(config, SCOPE, new TestLog());
   open.push({ close: () => sink.shutdown() });
-  return sink.export(spans, AbortSignal.timeout(10_000));
+  return sink.export(sink.take(offerOf(spans)), AbortSignal.timeout(10_000));
 }
 
 describe.each(PROTOCOLS)('%s', (protocol) => {

@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly inWorker?: boolean;
 }
 
-/** The script has `sinks` (a JSON printer unless `otlp` is given), `counters`, `C` and `numbered`. */
+/** The script has `sinks` (a JSON printer unless `otlp` is given), `counters`, `C`, `filled` and `numbered`. */
 export function run(script: string, otlp?: object, options: RunOptions = {}): Promise<Ran> {
   const source = options.inWorker
     ? inWorker(preamble({ printer: 'json' }) + script)
@@ -37,7 +37,7 @@ function sinkConfig(otlp: object | undefined): object {
 function preamble(config: object): string {
   const at = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
   return `
-    import { numbered, TestLog } from ${at('fixtures.ts')};
+    import { filled, numbered, TestLog } from ${at('fixtures.ts')};
     import { createSinks } from ${at('../../host/export/sinks.ts')};
     import { C, createCounters } from ${at('../../host/self/counters.ts')};
     const counters = createCounters();

@@ -1,11 +1,11 @@
 /** The queue's rules, with a sink that does as the test says. Each test ends with the accounting equation. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Backoff } from '../../host/export/backoff.ts';
-import { JoinedSpans } from '../../host/export/joined-spans.ts';
+import { JoinedSpans, READ_SPANS } from '../../host/export/joined-spans.ts';
 import { ExportQueue, type QueueOptions } from '../../host/export/queue.ts';
 import { C } from '../../host/self/counters.ts';
-import type { ExportOutcome, SpanSink, Spans } from '../../host/spans/span.ts';
-import { batch, imbalance, numbered, producer, span, TestLog, tally, until } from './fixtures.ts';
+import type { ExportOutcome, Offer, SpanSink, Spans } from '../../host/spans/span.ts';
+import { batch, imbalance, numbered, offerOf, producer, span, TestLog, tally, until } from './fixtures.ts';
 
 type Script = (spans: Spans, signal: AbortSignal) => ExportOutcome | Promise<ExportOutcome>;
 
@@ -18,8 +18,9 @@ const UNTIL_ABORT: Script = (_spans, signal) =>
     signal.addEventListener('abort', () => resolve({ ok: false, retry: true, reason: signal.reason.message }));
   });
 
-class ScriptedSink implements SpanSink {
+class ScriptedSink implements SpanSink<Spans> {
   readonly name = 'scripted';
+  readonly join = READ_SPANS.join;
   /** Ids of the spans of each attempt. */
   readonly attempts: number[][] = [];
   readonly delivered: number[] = [];
@@ -30,6 +31,10 @@ class ScriptedSink implements SpanSink {
 
   constructor(...script: Script[]) {
     this.script = script;
+  }
+
+  take(offer: Offer): Spans {
+    return READ_SPANS.take(offer);
   }
 
   async export(spans: Spans, signal: AbortSignal): Promise<ExportOutcome> {
@@ -51,13 +56,13 @@ const FAST: Partial<QueueOptions> = { backoff: { firstMs: 5, maxMs: 20, factor: 
 
 function setUp(sink: ScriptedSink, options: Partial<QueueOptions> = {}) {
   const log = new TestLog();
-  const { counters, push } = producer({ push: (spans) => queue.push(spans) });
+  const { counters, push } = producer({ push: (spans) => queue.push(offerOf(spans.seal())) });
   const queue = new ExportQueue(sink, counters, log, { ...FAST, ...options });
   live.push({ queue, counters });
   return { queue, counters, push, log };
 }
 
-const live: { queue: ExportQueue; counters: ReturnType<typeof producer>['counters'] }[] = [];
+const live: { queue: ExportQueue<Spans>; counters: ReturnType<typeof producer>['counters'] }[] = [];
 
 afterEach(async () => {
   for (const { queue, counters } of live.splice(0)) {
@@ -101,6 +106,19 @@ describe('delivery', () => {
     gate.resolve();
     await until(() => sink.delivered.length === 37, 'all spans');
     expect(sink.attempts.map((ids) => ids.length)).toEqual([1, 10, 25, 1]);
+  });
+
+  it('joins no more than a request may hold', async () => {
+    const gate = Promise.withResolvers<void>();
+    const sink = new ScriptedSink(async () => {
+      await gate.promise;
+      return { ok: true };
+    }, OK);
+    const { push } = setUp(sink, { exportBytes: 2 * numbered(5).bytes });
+    for (let i = 0; i < 6; i++) push(numbered(5, i * 5));
+    gate.resolve();
+    await until(() => sink.delivered.length === 30, 'all spans');
+    expect(sink.attempts.map((ids) => ids.length)).toEqual([5, 10, 10, 5]);
   });
 
   it('takes an empty batch for nothing', async () => {
@@ -181,6 +199,19 @@ describe('failures', () => {
     await until(() => sink.delivered.length === 1, 'the batch behind');
     expect(sink.delivered).toEqual([1]);
     expect(tally(counters)).toMatchObject({ spans_exported: 1, spans_dropped_export_failed: 1 });
+  });
+
+  it('survives a batch that a sink cannot take', async () => {
+    const sink = new ScriptedSink(OK);
+    const { push, counters, log } = setUp(sink);
+    vi.spyOn(sink, 'take').mockImplementationOnce(() => {
+      throw new Error('too long');
+    });
+    push(numbered(2));
+    expect(counters[C.spans_dropped_export_failed]).toBe(2);
+    push(numbered(1, 2));
+    await until(() => sink.delivered.length === 1, 'the next batch');
+    expect(log.lines[0]).toContain('a batch cannot be exported: Error: too long');
   });
 
   it('survives a sink that throws', async () => {

@@ -3,13 +3,23 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import * as grpc from '@grpc/grpc-js';
-import { decodeJson, decodeProtobuf, encodeResponse, type Received } from './otlp-decode.ts';
+import {
+  decodeJson,
+  decodeMetrics,
+  decodeProtobuf,
+  encodeResponse,
+  type Received,
+  type ReceivedPoint,
+} from './otlp-decode.ts';
 
 export interface Receiver {
   readonly port: number;
   readonly url: string;
   /** Spans of requests that were answered with success. */
   readonly spans: Received[];
+  /** Points of metrics, of requests that were answered with success: these are not among `requests`. */
+  readonly points: ReceivedPoint[][];
+  /** Requests with spans. */
   requests: number;
   close(): Promise<void>;
 }
@@ -40,6 +50,10 @@ export async function httpReceiver(answers: Answer[] = [accept], port = 0): Prom
     for await (const chunk of request) chunks.push(chunk);
     const raw = Buffer.concat(chunks);
     const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw;
+    if (request.url!.endsWith('/v1/metrics')) {
+      takeMetrics(body, request, response);
+      return;
+    }
     const answer = receiver.answers[Math.min(receiver.requests, receiver.answers.length - 1)]!;
     receiver.requests++;
     receiver.heads.push({ path: request.url!, headers: request.headers });
@@ -52,11 +66,21 @@ export async function httpReceiver(answers: Answer[] = [accept], port = 0): Prom
     answer(response, request);
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  /** Metrics are answered as the spans are just now: an endpoint that fails, fails for both. */
+  function takeMetrics(body: Uint8Array, request: IncomingMessage, response: ServerResponse): void {
+    const isJson = request.headers['content-type'] === 'application/json';
+    receiver.heads.push({ path: request.url!, headers: request.headers });
+    response.on('finish', () => {
+      if (response.statusCode === 200) receiver.points.push(decodeMetrics(body, isJson));
+    });
+    receiver.answers[Math.min(receiver.requests, receiver.answers.length - 1)]!(response, request);
+  }
   const address = server.address() as AddressInfo;
   const receiver: HttpReceiver = {
     port: address.port,
     url: `http://127.0.0.1:${address.port}`,
     spans: [],
+    points: [],
     heads: [],
     requests: 0,
     answers,
@@ -83,6 +107,7 @@ export async function tcpReceiver(answer: string | undefined): Promise<Receiver>
     port,
     url: `http://127.0.0.1:${port}`,
     spans: [],
+    points: [],
     requests: 0,
     close: () => {
       for (const socket of sockets) socket.destroy();
@@ -124,6 +149,14 @@ export async function grpcReceiver(
     };
     answer(done, call);
   };
+  const metricsHandler: grpc.handleUnaryCall<Buffer, Buffer> = (call, callback) => {
+    const answer = receiver.answers[Math.min(receiver.requests, receiver.answers.length - 1)]!;
+    const done: grpc.sendUnaryData<Buffer> = (error, value, ...rest) => {
+      if (error === null) receiver.points.push(decodeMetrics(call.request, false));
+      callback(error, value, ...rest);
+    };
+    answer(done, call);
+  };
   const method = {
     path: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
     requestStream: false,
@@ -133,7 +166,9 @@ export async function grpcReceiver(
     responseSerialize: bytes,
     responseDeserialize: bytes,
   };
+  const metricsMethod = { ...method, path: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export' };
   server.addService({ export: method }, { export: handler });
+  server.addService({ export: metricsMethod }, { export: metricsHandler });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${wantedPort}`, credentials, (error, bound) =>
       error ? reject(error) : resolve(bound),
@@ -143,6 +178,7 @@ export async function grpcReceiver(
     port,
     url: `http://127.0.0.1:${port}`,
     spans: [],
+    points: [],
     metadata: [],
     requests: 0,
     answers,

@@ -124,7 +124,7 @@ describe('two sinks', () => {
 describe('a process with sinks', () => {
   it('does not load what it does not use', async () => {
     const script = `
-      sinks.push(numbered(3));
+      sinks.push(filled(numbered(3)));
       await sinks.shutdown(5000);
       const { _cache } = (await import('node:module')).default;
       const hasGrpc = Object.keys(_cache).some((name) => name.includes('grpc-js'));
@@ -144,7 +144,7 @@ describe('a process with sinks', () => {
       const hanging = kept(isGrpc ? await grpcReceiver([grpcHang]) : await httpReceiver([hang]));
       const silent = kept(await tcpReceiver(undefined));
       const script = `
-      sinks.push(numbered(100));
+      sinks.push(filled(numbered(100)));
       await new Promise((resolve) => setTimeout(resolve, 300));
       await sinks.shutdown(100);
       const before = performance.now();
@@ -165,14 +165,17 @@ describe('a process with sinks', () => {
 
   it('is not kept alive by spans that nobody takes', async () => {
     const silent = kept(await tcpReceiver(''));
-    const { code } = await run('sinks.push(numbered(100));', { endpoint: silent.url, protocol: 'http/protobuf' });
+    const { code } = await run('sinks.push(filled(numbered(100)));', {
+      endpoint: silent.url,
+      protocol: 'http/protobuf',
+    });
     expect(code).toBe(0);
   });
 
   it('survives a reader that leaves, in the main thread', async () => {
     const script = `
       process.stdout.on('error', () => {});
-      for (let i = 0; i < 200; i++) { sinks.push(numbered(64)); await new Promise((r) => setTimeout(r, 2)); }
+      for (let i = 0; i < 200; i++) { sinks.push(filled(numbered(64))); await new Promise((r) => setTimeout(r, 2)); }
       await sinks.shutdown(500);
       console.error(JSON.stringify([counters[C.spans_dropped_export_failed] > 0, counters[C.spans_queued]]));
     `;
@@ -183,7 +186,7 @@ describe('a process with sinks', () => {
 
   it('prints from a worker thread, at the pace of the reader', async () => {
     const worker = `
-      for (let i = 0; i < 50; i++) sinks.push(numbered(100, i * 100));
+      for (let i = 0; i < 50; i++) sinks.push(filled(numbered(100, i * 100)));
       await sinks.shutdown(10_000);
       console.error(JSON.stringify(counters[C.spans_exported]));
     `;
@@ -195,7 +198,7 @@ describe('a process with sinks', () => {
 
   it('survives a reader that leaves a worker thread', async () => {
     const worker = `
-      for (let i = 0; i < 300; i++) { sinks.push(numbered(64)); await new Promise((r) => setTimeout(r, 2)); }
+      for (let i = 0; i < 300; i++) { sinks.push(filled(numbered(64))); await new Promise((r) => setTimeout(r, 2)); }
       await sinks.shutdown(300);
       console.error(JSON.stringify([counters[C.spans_exported] < 300 * 64, counters[C.spans_queued]]));
       (await import('node:worker_threads')).parentPort.postMessage('done');

@@ -4,10 +4,12 @@
  */
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
+import { READ_SPANS } from '../../host/export/joined-spans.ts';
 import { ExportQueue } from '../../host/export/queue.ts';
 import { C, sumCounters } from '../../host/self/counters.ts';
 import type { ExportOutcome } from '../../host/spans/span.ts';
 import type { ParserModule } from '../../host/wasm/admit.ts';
+import { offerOf } from '../export/fixtures.ts';
 import { lineModule } from './line-protocol.ts';
 import { createRig, expectBalanced, SILENT } from './rig.ts';
 import { Conversation } from './scripted-source.ts';
@@ -149,13 +151,14 @@ test('spans made are exported, dropped for a counted reason, or queued', async (
   let calls = 0;
   const sink = {
     name: 'scripted',
+    ...READ_SPANS,
     export: async () => outcomes[calls++ % outcomes.length]!,
     shutdown: async () => {},
   };
   const rig = createRig([line]);
   const queue = new ExportQueue(sink, rig.counters, SILENT, { capacitySpans: 300, exportSpans: 10 });
   const { counters } = rig;
-  const exporting = createRig([line], { counters, batchSpans: 20, emit: (batch) => queue.push(batch) });
+  const exporting = createRig([line], { counters, batchSpans: 20, emit: (batch) => queue.push(offerOf(batch.seal())) });
   const expectSettled = () => {
     const c = sumCounters([counters]);
     const dropped = c.spans_dropped_queue_full + c.spans_dropped_export_failed + c.spans_dropped_shutdown;

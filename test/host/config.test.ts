@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../host/config.ts';
 import { includesPort, parsePorts } from '../../host/discovery/ports.ts';
+import { largestBatch } from '../../host/export/queue.ts';
 import { samplerOf } from '../../host/spans/sampler.ts';
 import { UsageError } from '../../host/usage-error.ts';
 import { settingsOf } from '../../host/wasm/settings.ts';
@@ -45,14 +46,23 @@ describe('ports', () => {
 });
 
 describe('configuration', () => {
+  test.each([
+    [{}, 8192],
+    [{ batch: '256' }, 256],
+    [{ queue: '2000' }, 500],
+    [{ queue: '1' }, 1],
+  ])('of %j a batch holds at most %i spans', (options, spans) => {
+    expect(largestBatch(readConfig(options, {}))).toBe(spans);
+  });
+
   test('defaults', () => {
     expect(readConfig({}, {})).toEqual({
       printer: 'disabled',
       payload: 4096,
       ring: 16 * 1024 * 1024,
-      batch: 2048,
+      batch: 8192,
       batchTimeout: 1000,
-      queue: 16_384,
+      queue: 32_768,
       modules: [],
       moduleInterval: 200,
       moduleTrust: 'enforce',
@@ -64,6 +74,10 @@ describe('configuration', () => {
       captureResponseHeaders: [],
       sampler: 'parentbased_always_on',
       shutdownTimeout: 10_000,
+      metricsInterval: 60_000,
+      metricsTimeout: 30_000,
+      metricsTemporality: 'cumulative',
+      metricsSeries: 2000,
       logLevel: 'info',
       logFormat: 'text',
     });
@@ -81,6 +95,10 @@ describe('configuration', () => {
     ['OTEL_EBPF_LOG_LEVEL', 'DEBUG', { logLevel: 'debug' }],
     ['BEYLA_LOG_LEVEL', 'WARN', { logLevel: 'warn' }],
     ['OTEL_SERVICE_NAME', 'shop', { serviceName: 'shop' }],
+    ['OTEL_METRICS_EXPORTER', 'none', { metricsExporter: 'none' }],
+    ['OTEL_METRIC_EXPORT_INTERVAL', '5000', { metricsInterval: 5000 }],
+    ['OTEL_METRIC_EXPORT_TIMEOUT', '700', { metricsTimeout: 700 }],
+    ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', 'LowMemory', { metricsTemporality: 'lowmemory' }],
     ['SPANWIRE_RING', '64MiB', { ring: 64 * 1024 * 1024 }],
     ['SPANWIRE_CAPTURE_REQUEST_HEADERS', 'X-Id, accept,x-id', { captureRequestHeaders: ['x-id', 'accept'] }],
     ['OTEL_INSTRUMENTATION_HTTP_SERVER_CAPTURE_REQUEST_HEADERS', 'X-Id', { captureRequestHeaders: ['x-id'] }],

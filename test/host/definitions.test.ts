@@ -46,7 +46,8 @@ class Rig {
     this.#assembler = new Assembler(this.messages.engine, table, new Resources(), this.counters, {
       batchSpans: 8,
       emit: (batch) => {
-        for (let i = 0; i < batch.length; i++) this.spans.push(batch.read(i));
+        const sealed = batch.seal();
+        for (let i = 0; i < sealed.length; i++) this.spans.push(sealed.read(i));
       },
     });
     this.pairing.open(0, true);

@@ -34,6 +34,7 @@ function emptyEngine(): Engine {
   users++;
   sink = NOBODY;
   engine ??= new Engine({ pair: (...ids: Parameters<PairSink>) => sink(...ids) });
+  call(engine, 'tellPairs', 1);
   for (let connection = 0; connection < CONNECTIONS; connection++) call(engine, 'close', connection);
   engine.u8.fill(0, QUEUES, QUEUES + (CONNECTIONS << QUEUE_SHIFT));
   takeCounters(engine, createCounters());

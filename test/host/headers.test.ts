@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { OtlpSink } from '../../host/export/otlp.ts';
+import { createOtlpSink } from '../../host/export/otlp.ts';
 import { createAcceptance } from '../../host/modules/accept.ts';
 import { replayCases } from '../../host/modules/trial/replay.ts';
 import type { SealedBatch } from '../../host/spans/batch.ts';
@@ -13,7 +13,7 @@ import { admitModule, type ParserModule } from '../../host/wasm/admit.ts';
 import { ParserInstance } from '../../host/wasm/instance.ts';
 import { loadModules, shippedModuleFolder } from '../../host/wasm/load.ts';
 import { buildParsers } from '../../parsers/build.ts';
-import { TestLog } from '../export/fixtures.ts';
+import { offerOf, SCOPE, TestLog } from '../export/fixtures.ts';
 import { httpReceiver } from '../export/receivers.ts';
 import { createRig } from './rig.ts';
 import { Conversation } from './scripted-source.ts';
@@ -124,15 +124,15 @@ describe('a collector', () => {
   test('gets them as arrays', async () => {
     const receiver = await httpReceiver();
     const batches: SealedBatch[] = [];
-    const rig = createRig(shipped, { settings: SETTINGS, emit: (batch) => batches.push(batch) });
+    const rig = createRig(shipped, { settings: SETTINGS, emit: (batch) => batches.push(batch.seal()) });
     const talk = new Conversation(rig.source, 0);
     talk.ask(REQUEST);
     talk.answer(RESPONSE);
     rig.finish();
-    const sink = new OtlpSink({ endpoint: receiver.url, protocol: 'http/protobuf' }, '1.2.3', new TestLog());
+    const sink = createOtlpSink({ endpoint: receiver.url, protocol: 'http/protobuf' }, SCOPE, new TestLog());
     try {
       expect(batches).toHaveLength(1);
-      expect(await sink.export(batches[0]!, AbortSignal.timeout(10_000))).toEqual({ ok: true });
+      expect(await sink.export(sink.take(offerOf(batches[0]!)), AbortSignal.timeout(10_000))).toEqual({ ok: true });
       expect(headersOf(receiver.spans[0]?.attributes)).toEqual({
         'http.request.header.x-request-id': 'array:string:a,string:b',
         'http.request.header.authorization': 'array:string:REDACTED',

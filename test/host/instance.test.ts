@@ -157,8 +157,7 @@ describe('slots that move', () => {
     const limits = { ...line.manifest.limits, memoryPages: 64 };
     const instance = new ParserInstance({ ...line, manifest: { ...line.manifest, slots: [512 * 1024], limits } }, 0);
     const consumer = {
-      message() {},
-      record() {},
+      gaveUp() {},
       moved() {},
       refused() {},
       upgraded() {},

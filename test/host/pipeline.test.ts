@@ -1,5 +1,7 @@
 /** Records in, spans out: the whole data path of one shard on traffic that the test scripts. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { CONNECTIONS_MAX } from '../../host/engine/layout/connections.ts';
+import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF } from '../../host/kernel/layout.ts';
 import { createSampler } from '../../host/spans/sampler.ts';
 import type { ParserModule } from '../../host/wasm/admit.ts';
 import { loadModules, shippedModuleFolder } from '../../host/wasm/load.ts';
@@ -410,6 +412,24 @@ describe('a source that makes no sense', () => {
     talk.answer('A one\n', 2);
     expect(rig.finish()).toHaveLength(1);
   });
+
+  test.each([CONNECTIONS_MAX, 0x7fffffff, 0xffffffff])(
+    'a record of slot %d: counted, and no connection is touched',
+    (slot) => {
+      const rig = createRig([line]);
+      const talk = new Conversation(rig.source, 0);
+      talk.ask('Q one\n', 1);
+      for (const kind of [KIND_DATA, KIND_EOF, KIND_CLOSE]) {
+        rig.source.push({ kind, slot, payload: Buffer.from('Q two\n'), flags: FLAG_ORIGIN_KNOWN });
+      }
+      rig.run();
+      talk.answer('A one\n', 2);
+      expect(rig.finish()).toHaveLength(1);
+      expect(rig.count('records_malformed')).toBe(3);
+      expect(rig.count('connections_opened')).toBe(1);
+      expectBalanced(rig);
+    },
+  );
 
   test.each([3, 99])('a record of kind %d: counted, no connection begins', (kind) => {
     const rig = createRig([line]);

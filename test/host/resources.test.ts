@@ -1,5 +1,6 @@
 /** Numbers of resources: rows of a batch that still fills may refer to one whose connections have ended. */
 import { expect, test } from 'vitest';
+import { RESOURCES_MAX } from '../../host/engine/layout/otlp.ts';
 import { Resources } from '../../host/spans/resources.ts';
 
 const [SHOP, CART, BANK] = ['shop', 'cart', 'bank'].map((name) => ({ attributes: { 'service.name': name } }));
@@ -11,6 +12,35 @@ test('connections of one process have one number, others another', () => {
   expect(resources.acquire(SHOP!)).toBe(shop);
   expect(new Set([0, shop, cart]).size).toBe(3);
   expect([shop, cart].map((number) => resources.at(number))).toEqual([SHOP, CART]);
+  expect(resources.at(0)).toEqual({ attributes: {} });
+});
+
+test('a number that somebody else has stays, until it is free', () => {
+  const resources = new Resources();
+  let isMeasured = true;
+  const shop = resources.acquire(SHOP!);
+  resources.keepWhile((number) => isMeasured && number === shop);
+  for (let i = 0; i < 3; i++) {
+    resources.release(shop);
+    resources.recycle();
+    expect(resources.at(shop)).toBe(SHOP);
+    expect(resources.acquire(CART!)).not.toBe(shop);
+    expect(resources.acquire(SHOP!)).toBe(shop);
+  }
+  resources.release(shop);
+  isMeasured = false;
+  resources.recycle();
+  expect(resources.acquire(BANK!)).toBe(shop);
+});
+
+test('more resources than there are numbers: the last ones have none of their own', () => {
+  const resources = new Resources();
+  for (let i = 1; i < RESOURCES_MAX; i++) resources.acquire({ attributes: { i } });
+  const one = { attributes: { i: 0 } };
+  expect([resources.acquire(one), resources.acquire(one)]).toEqual([0, 0]);
+  resources.release(0);
+  resources.release(0);
+  resources.recycle();
   expect(resources.at(0)).toEqual({ attributes: {} });
 });
 

@@ -44,7 +44,8 @@ export function createRig(modules: readonly ParserModule[], options: Partial<Pip
     batchMs: 0,
     reorderMs: 0,
     emit: (batch) => {
-      for (let i = 0; i < batch.length; i++) spans.push(batch.read(i));
+      const sealed = batch.seal();
+      for (let i = 0; i < sealed.length; i++) spans.push(sealed.read(i));
     },
     verdict: (cookieLow, _, isIgnored) => {
       if (isIgnored) ignored.push(cookieLow);

@@ -1,5 +1,6 @@
 /** The loop around a pipeline: what was captured when it is told to stop is still taken, then everything is ended. */
-import { describe, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
 import type { Pipeline } from '../../host/pipeline.ts';
 import { Shard, type ShardOptions } from '../../host/shard.ts';
 
@@ -94,6 +95,27 @@ describe('Shard', () => {
     expect(calls).toContain('poll');
     shard.stop();
     await done;
+  });
+
+  test('sleeps by timers that are set again: a turn makes none of its own', async () => {
+    const { pipeline, calls } = scripted([]);
+    const setTimer = vi.spyOn(globalThis, 'setTimeout');
+    try {
+      const shard = shardOf(pipeline);
+      const done = shard.run();
+      while (calls.filter((call) => call === 'poll').length < 20) await sleep(10);
+      shard.stop();
+      await done;
+      expect(setTimer.mock.calls.length).toBeLessThan(5);
+    } finally {
+      setTimer.mockRestore();
+    }
+  });
+
+  test('what a turn throws ends the run', async () => {
+    const { pipeline } = scripted([]);
+    const shard = shardOf(Object.assign(pipeline, { poll: () => expect.unreachable('a bug') }));
+    await expect(shard.run()).rejects.toThrow('a bug');
   });
 
   test('stop ends a sleep at once', async () => {

@@ -3,7 +3,6 @@ import { renderTable } from '../../table.ts';
 import type { Context } from '../context.ts';
 import { conversationOf, PROTOCOLS, type Protocol } from '../conversations/index.ts';
 import { short } from '../figures.ts';
-import { samplingOptions } from '../rig.ts';
 import { measure, pairFigures } from './measure.ts';
 
 const CONNECTIONS = [1, 100, 10_000, 100_000];
@@ -12,10 +11,6 @@ const SAMPLED = [1, 0.01];
 
 export async function benchMatrix(context: Context): Promise<void> {
   for (const sampled of SAMPLED) {
-    if (samplingOptions(sampled) === undefined) {
-      context.note(`matrix: sampling is NOT THERE YET: ${sampled * 100} % of the spans was not measured`);
-      continue;
-    }
     for (const protocol of PROTOCOLS) await benchProtocol(context, protocol, sampled);
   }
 }

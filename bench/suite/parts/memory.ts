@@ -18,7 +18,7 @@ const MANY = 100_000;
 /** Enough that all that is compiled and taken once is there already. */
 const FEW = 10_000;
 /** Of class Conversations in bench/reference, for each connection. */
-const FEEDER_BYTES = 24;
+const FEEDER_BYTES = 32;
 /** A young generation is two of these and as much again for what is new and large. */
 const SEMI_SPACE_MB = WORKER_LIMITS.maxYoungGenerationSizeMb / 3;
 const MIB = 1024 * 1024;

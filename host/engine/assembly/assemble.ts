@@ -3,6 +3,7 @@
  * A span runs from the request's first byte to the response's last byte, as the side that owns the socket saw them.
  */
 import { MESSAGE_ERROR, MESSAGE_PARTIAL, MESSAGE_SUSPECT } from '../../../parsers/sdk/abi';
+import { DIRECTION_IN } from '../../kernel/record';
 import {
   ADDRESSES,
   CLIENT_DIRECTION,
@@ -38,8 +39,6 @@ import { storeTraceParent, takeTraceParent, traceParentFlags } from './trace-par
 
 /** Without a traceparent the span is a root of its own, and sampled. */
 const SAMPLED: u8 = 1;
-/** The direction that arrives at the socket's owner (bpf/record.h): there the client's bytes make it the server. */
-const DIRECTION_IN: u8 = 0;
 
 let capacity: i32 = r.ROWS_MAX;
 let wordsMax: i32 = r.ROW_WORDS_MAX;
@@ -164,7 +163,8 @@ function identify(row: i32): bool {
 function putOutcome(row: i32, connection: i32, request: i32, last: i32, rules: i32, known: i32): void {
   const status = load<u32>(MESSAGE_STATUS_CODE + (last << 2));
   const seen = flagsOf(request) | flagsOf(last);
-  const isServer = load<u8>(CLIENT_DIRECTION + connection) == DIRECTION_IN;
+  // Who gets the client's bytes is the server.
+  const isServer = <i32>load<u8>(CLIENT_DIRECTION + connection) == DIRECTION_IN;
   let flags = known | (isServer ? r.SPAN_SERVER : 0);
   if ((seen & MESSAGE_ERROR) != 0 || isError(rules + (isServer ? RULES_SERVER : RULES_CLIENT), status)) {
     flags |= r.SPAN_ERROR;

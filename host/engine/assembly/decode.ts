@@ -1,16 +1,20 @@
 /**
- * Records of the batch into chunks for the parsers: the plain case, which is nearly every record. Bytes of a connection
- * that a module parses, at the very place where its stream goes on, and room for them. Whatever else a record is, the
- * caller deals with it (host/pipeline.ts) and calls again behind it: so the order stays that of the records.
+ * Records of the batch into chunks for the parsers: the plain case, which is nearly every record. Bytes at the very place
+ * where their stream goes on, of a connection that a module parses and that has room for them, or of one that is ignored:
+ * these are counted and no more. Whatever else a record is, the caller deals with it (host/pipeline.ts) and calls again
+ * behind it: so the order stays that of the records.
  */
 import { DATA, FROM_CLIENT, FROM_SERVER } from '../../../parsers/sdk/abi';
 import {
+  FLAG_ORIGIN_KNOWN,
   KIND_DATA,
   RECORD_CAPTURED,
   RECORD_DIRECTION,
+  RECORD_FLAGS,
   RECORD_KIND,
   RECORD_LENGTH,
   RECORD_MOVED,
+  RECORD_ORIGIN,
   RECORD_POSITION,
   RECORD_SEQUENCE,
   RECORD_SIZE,
@@ -25,10 +29,12 @@ import {
   LAST_SECOND,
   NEXT,
   PARSER,
+  RESUMED,
   SKIP,
   SLOT,
   STARTED,
   STATE,
+  STATE_IGNORED,
   STATE_PARSED,
   STREAM,
 } from '../layout/connections';
@@ -37,6 +43,7 @@ import {
   COUNT_BYTES_GAP_TRUNCATED,
   COUNT_BYTES_MOVED,
   COUNT_BYTES_SKIPPED,
+  COUNT_BYTES_UNKNOWN,
   COUNT_CHUNKS,
   COUNT_RECORDS_DATA,
 } from '../layout/counters';
@@ -66,24 +73,51 @@ export function decode(from: i32, end: i32, second: u32): i32 {
   return at;
 }
 
-/** True when the record was staged; nothing has changed when it was not. */
+/** True when the record was dealt with; when it was not, nothing has changed but that its stream may have started. */
 function plain(at: i32, captured: u32, second: u32): bool {
   const connection = load<u32>(at + RECORD_SLOT);
   if (load<u8>(at + RECORD_KIND) != KIND_DATA || connection >= <u32>CONNECTIONS_MAX) return false;
-  if (load<u8>(STATE + connection) != STATE_PARSED || load<u8>(HOLE + connection) != 0) return false;
+  const state = load<u8>(STATE + connection);
+  if ((state != STATE_PARSED && state != STATE_IGNORED) || load<u8>(HOLE + connection) != 0) return false;
   const direction = <u32>load<u8>(at + RECORD_DIRECTION) & 1;
   const key = connection * 2 + direction;
   const next = load<f64>(NEXT + (key << 3));
-  const expected = load<u32>(BASE + (key << 2)) + <u32>(<u64>next);
-  if (!(load<u8>(STREAM + key) & STARTED) || load<u32>(at + RECORD_POSITION) != expected) return false;
+  if (!goesOn(at, key, next)) return false;
+  if (state == STATE_IGNORED) ignore(at, key, captured, next);
+  else if (!parse(at, connection, direction, captured, next)) return false;
+  store<u32>(LAST_SECOND + (connection << 2), second);
+  return true;
+}
+
+/** True at the very place where the stream goes on, or starts. */
+function goesOn(at: i32, key: u32, next: f64): bool {
+  const position = load<u32>(at + RECORD_POSITION);
+  const bits = load<u8>(STREAM + key);
+  if (bits & STARTED) return position == load<u32>(BASE + (key << 2)) + <u32>(<u64>next);
+  const isOriginKnown = (load<u16>(at + RECORD_FLAGS) & FLAG_ORIGIN_KNOWN) != 0 && !(bits & RESUMED);
+  if (isOriginKnown && position != load<u32>(at + RECORD_ORIGIN)) return false;
+  store<u32>(BASE + (key << 2), position);
+  store<u8>(STREAM + key, bits | STARTED);
+  return true;
+}
+
+/** To the module, if it has room. */
+function parse(at: i32, connection: u32, direction: u32, captured: u32, next: f64): bool {
   const parser = <i32>load<i16>(PARSER + (connection << 1));
   const area = parser < 0 ? 0 : <i32>load<u32>(AREA_OF_MODULE + (parser << 2));
   if (area == 0 || !hasRoom(area, captured)) return false;
   const slot = load<u32>(SLOT + (connection << 2));
   if (slot == 0 || ownerOf(area, slot) != <i32>connection) return false;
-  store<u32>(LAST_SECOND + (connection << 2), second);
   take(at, connection, direction, area, slot, captured, next);
   return true;
+}
+
+/** On its way until the kernel knows that nobody wants it. */
+function ignore(at: i32, key: u32, captured: u32, next: f64): void {
+  const moved = <f64>load<u32>(at + RECORD_MOVED);
+  store<f64>(NEXT + (key << 3), next + moved);
+  countBytes(moved, <f64>captured);
+  count(COUNT_BYTES_UNKNOWN, moved);
 }
 
 function take(at: i32, connection: u32, direction: u32, area: i32, slot: u32, captured: u32, next: f64): void {
@@ -95,8 +129,12 @@ function take(at: i32, connection: u32, direction: u32, area: i32, slot: u32, ca
   const from = direction == <u32>load<u8>(CLIENT_DIRECTION + connection) ? FROM_CLIENT : FROM_SERVER;
   const time = load<u64>(at + RECORD_TIMESTAMP_NS);
   stage(area, slot, DATA | (from << 8), at + RECORD_SIZE, needed, moved, time, <u64>next);
-  count(COUNT_BYTES_MOVED, <f64>moved);
-  count(COUNT_BYTES_CAPTURED, <f64>captured);
-  count(COUNT_BYTES_GAP_TRUNCATED, <f64>moved - <f64>captured);
+  countBytes(<f64>moved, <f64>captured);
   if (needed != captured) count(COUNT_BYTES_SKIPPED, <f64>(captured - needed));
+}
+
+function countBytes(moved: f64, captured: f64): void {
+  count(COUNT_BYTES_MOVED, moved);
+  count(COUNT_BYTES_CAPTURED, captured);
+  count(COUNT_BYTES_GAP_TRUNCATED, moved - captured);
 }

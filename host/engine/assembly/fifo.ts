@@ -37,10 +37,10 @@ import {
 } from '../layout/pairing';
 import { now } from './clock';
 import { count } from './counters';
-import { pair } from './host';
 import { Lists } from './lists';
 import { giveMessage, hasShare, nsFromLastToFirst } from './messages';
 import { countPending, drop, INVERSION_NS, meet, WAITING_MAX } from './pairing-limits';
+import { pair } from './pairs';
 
 /** Pairs held back at once; the oldest goes when there are more. */
 const HELD_MAX: i32 = 256;

@@ -5,6 +5,7 @@
 export { CONNECTIONS_END } from '../layout/connections';
 export { add, hasRoom as hasRowRoom, setBatch, setClockOffset } from './assemble';
 export { setNow } from './clock';
+export { consume, isSound } from './consume';
 export { decode } from './decode';
 export {
   define,
@@ -19,7 +20,10 @@ export {
 export { distrustSilence } from './fifo';
 export { fillId } from './ids';
 export { giveMessage, hasShare, nsFromLastToFirst, takeMessage, used as messagesUsed } from './messages';
+export { clearSeries, dropSeries, measure, settleSeries } from './metrics';
+export { encodeRows, selectRows } from './otlp/request';
 export { close, desync, initPairing, message, open, settle } from './pairing';
+export { tellPairs } from './pairs';
 export * from './parts';
 export { refine, takenAttributes } from './refine';
 export { setSampler } from './sampler';

@@ -1,8 +1,8 @@
 /** What both ways of pairing (fifo.ts, keyed.ts) share. */
 import { COUNT_MESSAGES_PENDING, COUNT_PAIRS } from '../layout/counters';
 import { count } from './counters';
-import { pair } from './host';
 import { giveMessage } from './messages';
+import { pair } from './pairs';
 
 /** Messages of one connection that wait for their partner: deeper pipelines than this are not known. */
 export const WAITING_MAX: i32 = 8192;

@@ -19,7 +19,6 @@ import { setNow } from './clock';
 import { count } from './counters';
 import { forget, limitDefinitions, openDefinitions } from './definitions';
 import { closeFifo, desyncFifo, isAwaited, isFull, openFifo, requestFifo, responseFifo, settleFifo } from './fifo';
-import { pair } from './host';
 import {
   closeKeyed,
   desyncKeyed,
@@ -31,6 +30,7 @@ import {
   settleKeyed,
 } from './keyed';
 import { giveMessage, limitMessages, takeMessage } from './messages';
+import { pair } from './pairs';
 
 /** How the messages of a connection pair; host/spans/pairing.ts has the same. */
 const FIFO: u8 = 0;

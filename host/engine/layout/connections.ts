@@ -9,8 +9,11 @@ export const CONNECTIONS_MAX = 1 << 20;
 
 /** STATE of a connection whose chunks go to a parser. */
 export const STATE_PARSED = 2;
-/** Bit of STREAM: its position is known. */
+/** STATE of a connection whose bytes are only counted. */
+export const STATE_IGNORED = 3;
+/** Bits of STREAM: its position is known; what came before its next record was not wanted. */
 export const STARTED = 1;
+export const RESUMED = 4;
 
 export const STATE = CONNECTIONS_REGION; // u8
 export const ROLE = STATE + CONNECTIONS_MAX; // u8

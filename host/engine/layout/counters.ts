@@ -31,3 +31,4 @@ export const COUNT_BYTES_CAPTURED = 18;
 export const COUNT_CHUNKS = 19;
 export const COUNT_BYTES_GAP_TRUNCATED = 20;
 export const COUNT_BYTES_SKIPPED = 21;
+export const COUNT_BYTES_UNKNOWN = 22;

@@ -44,13 +44,15 @@ export const AREA_OWNERS_COUNT = 32;
 /** What the length of an attribute's value must be, by id: how many there are. */
 export const AREA_KINDS_COUNT = 36;
 export const AREA_PROTOCOLS = 40;
-/** Messages taken and attributes left out since somebody looked. */
-export const AREA_MESSAGES = 44;
-export const AREA_REFUSED = 48;
 /** i32: records that the flush may still put out. */
-export const AREA_ALLOWANCE = 52;
+export const AREA_ALLOWANCE = 44;
+/** f64 both: messages taken, and attributes that have to be left out. */
+export const AREA_MESSAGES = 48;
+export const AREA_REFUSED = 56;
+/** Of the record that is wrong: what is wrong with it. */
+export const AREA_WRONG = 64;
 /** By chunk: its slot. The module's own table is not believed: what a run costs whom must not be the module's to say. */
-export const AREA_SLOTS = 64;
+export const AREA_SLOTS = 80;
 /** By piece: source, target, length. */
 export const AREA_PIECE_TABLE = AREA_SLOTS + 4 * CHUNKS;
 /** The chunks as the module gets them, 40 bytes each (docs/abi.md). */
@@ -60,6 +62,21 @@ export const KINDS_MAX = 1 << 16;
 export const AREA_KINDS = AREA_CHUNKS + 40 * CHUNKS;
 export const AREA_SIZE = AREA_KINDS + KINDS_MAX;
 export const AREAS_END = AREAS + AREAS_MAX * AREA_SIZE;
+
+/** Kinds of attributes, by what the length of a value must be. */
+export const KIND_UNKNOWN = 0;
+export const KIND_STRING = 1;
+export const KIND_EIGHT_BYTES = 2;
+export const KIND_ONE_BYTE = 3;
+/** Whatever its key is: which ones there may be is the configuration's to say. */
+export const KIND_PAIR = 4;
+
+/** What is wrong with output; 0 is nothing. */
+export const WRONG_CUT_OFF = 1;
+export const WRONG_SIZE = 2;
+export const WRONG_SLOT = 3;
+export const WRONG_FIELDS = 4;
+export const WRONG_AMOUNT = 5;
 
 /** Tables of owners: extents of a power of two, taken and given back. */
 export const OWNERS = (MODULES_END + 63) & ~63;

@@ -1,45 +1,37 @@
-/** A part of a module's memory that is filled from its start: addresses are handed out one behind the other. */
+/** A part of the engine's memory that is filled from its start: addresses are handed out one behind the other. */
+import type { Engine } from '../../engine/engine.ts';
 
-const PAGE = 65536;
 /** Bytes behind whatever is read: the module copies by 16. */
-export const SLACK = 16;
+const SLACK = 16;
 
 export class Arena {
-  readonly #memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
   readonly #from: number;
-  top: number;
-  bytes: Uint8Array;
-  view: DataView;
+  readonly #end: number;
+  #top: number;
 
-  constructor(memory: WebAssembly.Memory, from: number) {
-    this.#memory = memory;
+  constructor({ u8 }: Engine, from: number, end: number) {
+    this.bytes = u8;
+    this.view = new DataView(u8.buffer);
     this.#from = align(from);
-    this.top = this.#from;
-    this.bytes = new Uint8Array(memory.buffer);
-    this.view = new DataView(memory.buffer);
+    this.#end = end;
+    this.#top = this.#from;
   }
 
   get used(): number {
-    return this.top - this.#from;
+    return this.#top - this.#from;
   }
 
   clear(): void {
-    this.top = this.#from;
-  }
-
-  /** Makes sure that the next `bytes` can be handed out, and that `bytes` and `view` are those of the memory as it is. */
-  reserve(bytes: number): void {
-    const missing = this.top + bytes - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
-    if (this.bytes.buffer === this.#memory.buffer) return;
-    this.bytes = new Uint8Array(this.#memory.buffer);
-    this.view = new DataView(this.#memory.buffer);
+    this.#top = this.#from;
   }
 
   /** A multiple of 8; the bytes there are whatever they were. */
   take(bytes: number): number {
-    const at = this.top;
-    this.top = align(at + bytes + SLACK);
+    const at = this.#top;
+    if (at + bytes + SLACK > this.#end) throw new RangeError('the tables of the encoder are full');
+    this.#top = align(at + bytes + SLACK);
     return at;
   }
 

@@ -1,204 +1,119 @@
 /**
- * Span batches as OTLP requests, without an object per span: the columns go into the memory of a module of ours, which
- * writes what OpenTelemetry's protobuf serializer would (test/export/encoder.test.ts holds them equal in meaning).
- *
- * The module's memory: what stays (protocol records and their texts), then what belongs to the batch at work (columns,
- * endpoints, resources), then the request.
+ * Rows of spans as OTLP requests, without an object per span: the engine writes from where they stand what OpenTelemetry's
+ * protobuf serializer would (test/export/encoder.test.ts holds them equal in meaning). What rows refer to by number,
+ * protocols and resources, is put into the engine's tables when it first comes, and kept.
  */
-import { readFileSync } from 'node:fs';
 import type { InstrumentationScope } from '@opentelemetry/core';
-import { buildProduct } from '../../self/build-product.ts';
-import type { SealedBatch, SpanColumns } from '../../spans/batch.ts';
-import type { Endpoint } from '../../spans/endpoint.ts';
+import type { Engine } from '../../engine/engine.ts';
+import * as l from '../../engine/layout/otlp.ts';
+import { ROW_ATTRIBUTES_AT, ROWS_MAX } from '../../engine/layout/spans.ts';
+import type { Rows } from '../../engine/rows.ts';
 import type { SpanProtocol } from '../../spans/protocols.ts';
-import type { Resource, Spans } from '../../spans/span.ts';
-import { Arena, SLACK } from './arena.ts';
-import { resourceField, scopeField, utf8 } from './fields.ts';
-import * as l from './layout.ts';
+import type { EncodedSpans, Resource } from '../../spans/span.ts';
+import { Arena } from './arena.ts';
+import { resourceField, scopeField } from './fields.ts';
 import { type ProtocolRecord, putProtocol } from './protocol-record.ts';
 
-interface Exports {
-  readonly memory: WebAssembly.Memory;
-  base(): number;
-  encode(batch: number, output: number, fixedBytes: number, copies: number): number;
-}
-
-/** Room for what stays; when it is full (after many reloads of modules), all of it is made anew. */
-const TABLES_BYTES = 4 * 1024 * 1024;
-const TABLES_FULL = TABLES_BYTES / 2;
-/** Alignment and slack of everything that a batch takes but for its columns. */
-const BATCH_ROOM = 4096;
-
-const COLUMNS: readonly (readonly [offset: number, name: keyof SpanColumns])[] = [
-  [l.BATCH_PROTOCOL, 'protocol'],
-  [l.BATCH_FLAGS, 'flags'],
-  [l.BATCH_TRACE_FLAGS, 'traceFlags'],
-  [l.BATCH_STATUS, 'status'],
-  [l.BATCH_TRACE_ID, 'traceId'],
-  [l.BATCH_SPAN_ID, 'spanId'],
-  [l.BATCH_PARENT_SPAN_ID, 'parentSpanId'],
-  [l.BATCH_START, 'start'],
-  [l.BATCH_END, 'end'],
-  [l.BATCH_REQUEST_BODY, 'requestBodyBytes'],
-  [l.BATCH_RESPONSE_BODY, 'responseBodyBytes'],
-  [l.BATCH_FIRST_BYTE, 'firstByteNs'],
-  [l.BATCH_ATTRIBUTES_AT, 'attributesAt'],
-  [l.BATCH_REQUEST_ATTRIBUTES, 'requestAttributes'],
-  [l.BATCH_RESPONSE_ATTRIBUTES, 'responseAttributes'],
-  [l.BATCH_WORDS, 'words'],
-];
+/** When the tables are fuller than this (after many reloads of modules), all of it is made anew. */
+const TABLES_FULL = (l.OTLP_TABLES_END - l.OTLP_TABLES) / 2;
+/** A byte that is no UTF-8 becomes three. */
+const GROWTH = 3;
+/** What stands before the spans of a resource, beside the encoded fields. */
+const RESOURCE_SPANS_BYTES = 32;
 
 export class OtlpEncoder {
-  readonly #exports: Exports;
+  readonly #engine: Engine;
   readonly #scope: Uint8Array;
   readonly #tables: Arena;
-  readonly #batch: Arena;
-  readonly #protocols = new Map<SpanProtocol, ProtocolRecord>();
-  readonly #encodedResources = new WeakMap<Resource, Uint8Array>();
-  /** Of the batch at work. */
-  readonly #endpoints = new Map<string, number>();
-  readonly #resources = new Map<Resource, number>();
+  readonly #attributesAt: Uint32Array;
+  /** What is in the tables, by number. */
+  readonly #resources: (Resource | undefined)[] = [];
+  readonly #protocols: (SpanProtocol | undefined)[] = [];
+  readonly #records = new Map<SpanProtocol, ProtocolRecord>();
 
-  constructor({ name, version = '' }: InstrumentationScope) {
-    const module = new WebAssembly.Module(readFileSync(buildProduct('otlp-encoder.wasm')));
-    this.#exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+  constructor(engine: Engine, { name, version = '' }: InstrumentationScope) {
+    this.#engine = engine;
     this.#scope = scopeField(name, version);
-    const { memory } = this.#exports;
-    this.#tables = new Arena(memory, this.#exports.base());
-    this.#batch = new Arena(memory, this.#exports.base() + TABLES_BYTES);
+    this.#tables = new Arena(engine, l.OTLP_TABLES, l.OTLP_TABLES_END);
+    this.#attributesAt = engine.column(Uint32Array, ROW_ATTRIBUTES_AT, ROWS_MAX);
+    this.#begin();
   }
 
-  /** The spans as an ExportTraceServiceRequest: those of their batches, which are one request when joined. */
-  encode({ batches }: Spans): Uint8Array {
-    const requests = batches.map((batch) => this.#encodeBatch(batch));
-    return requests.length === 1 ? requests[0]! : Buffer.concat(requests);
+  /** The rows as an ExportTraceServiceRequest. They are read, and may be filled anew when this returns. */
+  encode(rows: Rows): EncodedSpans {
+    if (this.#tables.used > TABLES_FULL) this.#begin();
+    const body = this.#encodeRange(rows, 0, rows.length);
+    return { length: rows.length, bytes: body.length, body };
   }
 
-  #encodeBatch(sealed: SealedBatch): Uint8Array {
-    const { columns, length, protocols } = sealed;
-    this.#begin(sealed);
-    const batch = this.#batch.take(l.BATCH_SIZE);
-    const { fixedBytes, copies } = this.#putProtocols(batch, columns.protocol, protocols);
-    for (const [offset, name] of COLUMNS) this.#set(batch + offset, this.#putColumn(columns[name]));
-    this.#putEndpoints(batch, sealed);
-    this.#putResources(batch);
-    this.#set(batch + l.BATCH_SPANS, length);
-    this.#set(batch + l.BATCH_NEXT, this.#batch.take(length * 4));
-    const output = this.#batch.top;
-    const end = this.#exports.encode(batch, output, fixedBytes, copies);
-    return new Uint8Array(this.#exports.memory.buffer).slice(output, end);
+  #begin(): void {
+    this.#tables.clear();
+    this.#resources.length = 0;
+    this.#protocols.length = 0;
+    this.#records.clear();
+    this.#set(l.SCOPE_FIELD, this.#tables.put(this.#scope), this.#scope.length);
   }
 
-  #begin({ columns, resources, length }: SealedBatch): void {
-    if (this.#tables.used > TABLES_FULL) {
-      this.#tables.clear();
-      this.#protocols.clear();
+  /** Rows that might come to more than there is room for are two requests, joined. */
+  #encodeRange(rows: Rows, from: number, to: number): Uint8Array<ArrayBuffer> {
+    this.#engine.exports.selectRows!(from, to);
+    if (this.#putResources(rows) + this.#putProtocols(rows, from, to) > l.OUTPUT_BYTES && to - from > 1) {
+      const middle = (from + to) >>> 1;
+      return Buffer.concat([this.#encodeRange(rows, from, middle), this.#encodeRange(rows, middle, to)]);
     }
-    this.#endpoints.clear();
-    this.#resources.clear();
-    this.#batch.clear();
-    let bytes = BATCH_ROOM + this.#scope.length;
-    for (const [, name] of COLUMNS) bytes += columns[name].byteLength + SLACK;
-    for (const resource of resources) {
-      if (!this.#resources.has(resource)) this.#resources.set(resource, this.#resources.size);
-    }
-    for (const resource of this.#resources.keys()) bytes += this.#encoded(resource).length + 2 * SLACK;
-    bytes += length * (l.ENDPOINT_SIZE + 2 * SLACK);
-    this.#batch.reserve(bytes);
-    this.#tables.reserve(0);
+    return this.#engine.u8.slice(l.OUTPUT, this.#engine.exports.encodeRows!() as number);
   }
 
-  /** The table of protocol records, by index; what spans of those protocols take at most. */
-  #putProtocols(batch: number, used: Uint16Array, protocols: readonly SpanProtocol[]) {
-    const table = this.#batch.take(protocols.length * 4);
+  /** Those of the selected rows. Like OpenTelemetry's resources: what they gain later is not seen. Returns their bytes. */
+  #putResources(rows: Rows): number {
+    const { u32 } = this.#engine;
+    const count = u32[l.USED_RESOURCE_COUNT >>> 2]!;
+    let bytes = 0;
+    for (let i = 0; i < count; i++) {
+      const number = u32[(l.USED_RESOURCES >>> 2) + i]!;
+      const at = l.RESOURCE_FIELDS + number * 8;
+      const resource = rows.resourceOf(number);
+      if (this.#resources[number] !== resource) {
+        const field = resourceField(resource.attributes);
+        this.#set(at, this.#tables.put(field), field.length);
+        this.#resources[number] = resource;
+      }
+      bytes += u32[(at >>> 2) + 1]! + this.#scope.length + RESOURCE_SPANS_BYTES;
+    }
+    return bytes;
+  }
+
+  /** Those of the selected rows. Returns what the spans take at most. */
+  #putProtocols({ protocols, words, length }: Rows, from: number, to: number): number {
+    const { u32 } = this.#engine;
+    const count = u32[l.USED_PROTOCOL_COUNT >>> 2]!;
     let fixedBytes = 0;
     let copies = 0;
-    let last = -1;
-    for (const index of used) {
-      if (index === last) continue;
-      last = index;
+    for (let i = 0; i < count; i++) {
+      const index = u32[(l.USED_PROTOCOLS >>> 2) + i]!;
       const record = this.#recordOf(protocols[index]!);
-      this.#set(table + index * 4, record.address);
+      if (this.#protocols[index] !== protocols[index]) {
+        this.#protocols[index] = protocols[index];
+        u32[(l.PROTOCOL_RECORDS >>> 2) + index] = record.address;
+      }
       fixedBytes = Math.max(fixedBytes, record.fixedBytes);
       copies = Math.max(copies, record.copies);
     }
-    this.#set(batch + l.BATCH_PROTOCOLS, table);
-    return { fixedBytes, copies };
+    const end = to < length ? this.#attributesAt[to]! : words;
+    return (to - from) * fixedBytes + (end - this.#attributesAt[from]!) * 4 * GROWTH * copies;
   }
 
   #recordOf(protocol: SpanProtocol): ProtocolRecord {
-    let record = this.#protocols.get(protocol);
+    let record = this.#records.get(protocol);
     if (record === undefined) {
       record = putProtocol(this.#tables, protocol);
-      this.#protocols.set(protocol, record);
+      this.#records.set(protocol, record);
     }
     return record;
   }
 
-  #putColumn(column: SpanColumns[keyof SpanColumns]): number {
-    const at = this.#batch.take(column.byteLength);
-    const Column = column.constructor as new (buffer: ArrayBufferLike, at: number, length: number) => typeof column;
-    new Column(this.#exports.memory.buffer, at, column.length).set(column as never);
-    return at;
-  }
-
-  #putEndpoints(batch: number, sealed: SealedBatch): void {
-    const { columns, resources, length } = sealed;
-    const table = this.#batch.take(length * 4);
-    for (let i = 0; i < length; i++) {
-      const resource = this.#resources.get(resources[i]!)!;
-      const addresses = Buffer.from(columns.addresses.buffer, columns.addresses.byteOffset + i * 32, 32);
-      const ports = `${columns.family[i]} ${columns.localPort[i]} ${columns.remotePort[i]}`;
-      const key = `${resource} ${ports} ${addresses.toString('latin1')}`;
-      let at = this.#endpoints.get(key);
-      if (at === undefined) {
-        at = this.#putEndpoint(resource, sealed.endpoint(i));
-        this.#endpoints.set(key, at);
-      }
-      this.#set(table + i * 4, at);
-    }
-    this.#set(batch + l.BATCH_ENDPOINTS, table);
-  }
-
-  #putEndpoint(resource: number, endpoint: Endpoint): number {
-    const { bytes, view } = this.#batch;
-    const at = this.#batch.take(l.ENDPOINT_SIZE);
-    const text = (offset: number, address: string) =>
-      utf8.encodeInto(address, bytes.subarray(at + offset, at + offset + l.ENDPOINT_ADDRESS_MAX)).written;
-    this.#set(at + l.ENDPOINT_RESOURCE, resource);
-    view.setUint16(at + l.ENDPOINT_LOCAL_PORT, endpoint.localPort, true);
-    view.setUint16(at + l.ENDPOINT_REMOTE_PORT, endpoint.remotePort, true);
-    view.setUint16(at + l.ENDPOINT_LOCAL_LENGTH, text(l.ENDPOINT_LOCAL, endpoint.localAddress), true);
-    view.setUint16(at + l.ENDPOINT_REMOTE_LENGTH, text(l.ENDPOINT_REMOTE, endpoint.remoteAddress), true);
-    return at;
-  }
-
-  #putResources(batch: number): void {
-    const count = this.#resources.size;
-    const table = this.#batch.take(count * 12);
-    for (const [resource, index] of this.#resources) this.#putEncoded(table + index * 8, this.#encoded(resource));
-    this.#set(batch + l.BATCH_RESOURCES, table);
-    this.#set(batch + l.BATCH_RESOURCE_COUNT, count);
-    this.#putEncoded(batch + l.BATCH_SCOPE, this.#scope);
-  }
-
-  /** Once for each process: like OpenTelemetry's resources, what it gains later is not seen. */
-  #encoded(resource: Resource): Uint8Array {
-    let encoded = this.#encodedResources.get(resource);
-    if (encoded === undefined) {
-      encoded = resourceField(resource.attributes);
-      this.#encodedResources.set(resource, encoded);
-    }
-    return encoded;
-  }
-
-  /** An address and length, at `at`, of a copy. */
-  #putEncoded(at: number, encoded: Uint8Array): void {
-    this.#set(at, this.#batch.put(encoded));
-    this.#set(at + 4, encoded.length);
-  }
-
-  #set(at: number, value: number): void {
-    this.#batch.view.setUint32(at, value, true);
+  #set(at: number, address: number, length: number): void {
+    this.#engine.u32[at >>> 2] = address;
+    this.#engine.u32[(at >>> 2) + 1] = length;
   }
 }

@@ -28,6 +28,11 @@ export function scopeField(name: string, version: string): Uint8Array {
   return bytesField(1, textField(1, name), textField(2, version));
 }
 
+/** Span.attributes: one of them. */
+export function attributeField(name: string, value: AttributeValue): Uint8Array {
+  return bytesField(9, keyField(name), anyValue(value));
+}
+
 /** KeyValue.key. */
 export function keyField(name: string): Uint8Array {
   return textField(1, name);

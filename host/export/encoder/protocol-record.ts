@@ -1,9 +1,10 @@
 /** What the encoder knows of a protocol: every name it can write, encoded, and which values go by it. */
+
+import * as l from '../../engine/layout/otlp.ts';
 import { type AttributeField, type NamePart, OPERATION_TYPE, type SpanProtocol } from '../../spans/protocols.ts';
 import type { SingleValue } from '../../spans/span.ts';
 import type { Arena } from './arena.ts';
-import { keyField, utf8 } from './fields.ts';
-import * as l from './layout.ts';
+import { attributeField, keyField, utf8 } from './fields.ts';
 
 const TYPES: Readonly<Record<Exclude<AttributeField['type'], 'pair'>, number>> = {
   string: l.TEXT,
@@ -26,7 +27,11 @@ const SPAN_BYTES = 512;
 /** Tags and lengths of an attribute, and a number. */
 const VALUE_BYTES = 32;
 
-/** Numbers of the names, in the order in which they are asked for. */
+/** What stands before and behind a key, each with a length behind it: Span.attributes and KeyValue.value. */
+const ATTRIBUTE_TAG = (9 << 3) | 2;
+const VALUE_TAG = (2 << 3) | 2;
+
+/** Numbers of the names, in the order in which they are asked for, as long as there are any. */
 class Keys {
   readonly names: string[] = [];
   readonly #numbers = new Map<string, number>();
@@ -35,6 +40,7 @@ class Keys {
     if (name === undefined) return l.NO_KEY;
     const known = this.#numbers.get(name);
     if (known !== undefined) return known;
+    if (this.names.length === l.KEYS_MAX) return l.NO_KEY;
     this.#numbers.set(name, this.names.length);
     return this.names.push(name) - 1;
   }
@@ -45,22 +51,22 @@ export function putProtocol(memory: Arena, protocol: SpanProtocol): ProtocolReco
   const address = memory.put(l.PROTOCOL_SIZE);
   const u32 = (offset: number, value: number) => memory.view.setUint32(address + offset, value, true);
   const u16 = (offset: number, value: number) => memory.view.setUint16(address + offset, value, true);
-  const constants = Object.entries(protocol.constants);
-  u32(l.PROTOCOL_CONSTANTS, putConstants(memory, keys, constants));
-  u32(l.PROTOCOL_CONSTANT_COUNT, constants.length);
-  u32(l.PROTOCOL_ATTRIBUTES, putAttributes(memory, keys, protocol.attributes));
-  u32(l.PROTOCOL_ATTRIBUTE_COUNT, protocol.attributes.length);
+  for (const [offset, name] of HOST_KEYS) u16(offset, keys.numberOf(name));
+  u16(l.PROTOCOL_OPERATION_KEY, keys.numberOf(protocol.kind === 'messaging' ? OPERATION_TYPE : undefined));
+  u16(l.PROTOCOL_STATUS_KEY, keys.numberOf(protocol.statusAttribute));
+  u16(l.PROTOCOL_REQUEST_BODY_KEY, keys.numberOf(protocol.requestBodyAttribute));
+  u16(l.PROTOCOL_RESPONSE_BODY_KEY, keys.numberOf(protocol.responseBodyAttribute));
   u32(l.PROTOCOL_NAME, putName(memory, keys, protocol.nameParts));
   u32(l.PROTOCOL_NAME_FALLBACK, putName(memory, keys, protocol.fallbackParts));
   const plain = utf8.encode(protocol.nameFallback);
   u32(l.PROTOCOL_NAME_PLAIN, memory.put(plain));
   u32(l.PROTOCOL_NAME_PLAIN + 4, plain.length);
+  u32(l.PROTOCOL_ATTRIBUTES, putAttributes(memory, keys, protocol.attributes));
+  u32(l.PROTOCOL_ATTRIBUTE_COUNT, protocol.attributes.length);
   u32(l.PROTOCOL_TRACESTATE_ID, protocol.tracestateId);
-  u16(l.PROTOCOL_OPERATION_KEY, keys.numberOf(protocol.kind === 'messaging' ? OPERATION_TYPE : undefined));
-  u16(l.PROTOCOL_STATUS_KEY, keys.numberOf(protocol.statusAttribute));
-  u16(l.PROTOCOL_REQUEST_BODY_KEY, keys.numberOf(protocol.requestBodyAttribute));
-  u16(l.PROTOCOL_RESPONSE_BODY_KEY, keys.numberOf(protocol.responseBodyAttribute));
-  for (const [offset, name] of HOST_KEYS) u16(offset, keys.numberOf(name));
+  const constants = Object.entries(protocol.constants).filter(([name]) => keys.numberOf(name) !== l.NO_KEY);
+  u32(l.PROTOCOL_CONSTANTS, putConstants(memory, keys, constants));
+  u32(l.PROTOCOL_CONSTANT_COUNT, constants.length);
   u32(l.PROTOCOL_KEYS, putKeys(memory, keys.names));
   const literals = [...protocol.nameParts, ...protocol.fallbackParts].filter((part) => 'literal' in part);
   const nameBytes = literals.reduce((sum, part) => sum + utf8.encode(part.literal).length, plain.length);
@@ -87,7 +93,9 @@ function putAttributes(memory: Arena, keys: Keys, attributes: SpanProtocol['attr
   const table = memory.put(attributes.length * 4);
   attributes.forEach((field, id) => {
     if (!field?.reported || field.type === 'pair') return;
-    const entry = keys.numberOf(field.name) | (TYPES[field.type] << l.ATTRIBUTE_TYPE_SHIFT);
+    const key = keys.numberOf(field.name);
+    if (key === l.NO_KEY) return;
+    const entry = key | (TYPES[field.type] << l.ATTRIBUTE_TYPE_SHIFT);
     memory.view.setUint32(table + id * 4, entry, true);
   });
   return table;
@@ -99,6 +107,9 @@ function putConstants(memory: Arena, keys: Keys, constants: readonly (readonly [
     const at = table + index * l.CONSTANT_SIZE;
     memory.view.setUint16(at + l.CONSTANT_KEY, keys.numberOf(name), true);
     putValue(memory, at, value);
+    const encoded = attributeField(name, value);
+    memory.view.setUint32(at + l.CONSTANT_ENCODED, memory.put(encoded), true);
+    memory.view.setUint32(at + l.CONSTANT_ENCODED + 4, encoded.length, true);
   });
   return table;
 }
@@ -143,8 +154,8 @@ function putKeys(memory: Arena, names: readonly string[]): number {
   const table = memory.put(names.length * 8);
   names.forEach((name, index) => {
     const field = keyField(name);
-    const address = memory.put(field);
-    memory.view.setUint32(table + index * 8, address, true);
+    const address = memory.put(Uint8Array.of(ATTRIBUTE_TAG, 0, ...field, VALUE_TAG, 0));
+    memory.view.setUint32(table + index * 8, address + 2, true);
     memory.view.setUint32(table + index * 8 + 4, field.length, true);
   });
   return table;

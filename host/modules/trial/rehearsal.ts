@@ -56,7 +56,7 @@ export async function rehearse(
       batchSpans: BATCH_SPANS,
       batchMs: 0,
       reorderMs: 0,
-      emit: (batch) => batches.push(batch),
+      emit: (batch) => batches.push(batch.seal()),
       verdict: () => {},
       retired: () => {},
     });

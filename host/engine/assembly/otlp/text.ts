@@ -1,17 +1,18 @@
 /** Numbers as text, and the span's name from its template. */
-import { BOOLEAN, INT, PART_END, PART_KEY, PART_SIZE, TEXT } from '../layout';
+import { BOOLEAN, INT, PART_END, PART_KEY, PART_SIZE, TEXT } from '../../layout/otlp';
 import { copyBytes } from './protobuf';
 import { contentOf, kindOf } from './values';
 
 /** Longest text of an i64. */
 export const NUMBER_MAX: usize = 20;
 /** What stands for a value that is not among the known ones: no part of a name. */
-const OTHER: usize = memory.data<u8>([0x5f, 0x4f, 0x54, 0x48, 0x45, 0x52]);
+const OTHER: usize = memory.data<u8>([0x5f, 0x4f, 0x54, 0x48, 0x45, 0x52, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 export const OTHER_LENGTH: usize = 6;
 const TRUE: usize = memory.data<u8>([0x74, 0x72, 0x75, 0x65]);
 const FALSE: usize = memory.data<u8>([0x66, 0x61, 0x6c, 0x73, 0x65]);
 
-const digits: usize = memory.data(<i32>NUMBER_MAX);
+/** Digits from the end; behind them whatever is copied with them. */
+const digits: usize = memory.data(<i32>NUMBER_MAX + 20);
 
 export function other(): usize {
   return OTHER;
@@ -26,7 +27,8 @@ export function writeDecimal(to: usize, value: i64): usize {
     left /= 10;
   } while (left != 0);
   const length = digits + NUMBER_MAX - at;
-  memory.copy(to, at, length);
+  v128.store(to, v128.load(at));
+  store<u32>(to, load<u32>(at, 16), 16);
   return to + length;
 }
 
@@ -59,5 +61,7 @@ function writeBoolean(to: usize, value: bool): usize {
 }
 
 function isOther(value: u64): bool {
-  return value >> 32 == OTHER_LENGTH && memory.compare(<usize>(value & 0xffff_ffff), OTHER, OTHER_LENGTH) == 0;
+  if (value >> 32 != OTHER_LENGTH) return false;
+  const at = <usize>(value & 0xffff_ffff);
+  return load<u32>(at) == load<u32>(OTHER) && load<u16>(at, 4) == load<u16>(OTHER, 4);
 }

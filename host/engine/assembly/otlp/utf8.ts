@@ -1,14 +1,33 @@
 /**
- * Text as protobuf wants it: UTF-8. What is not becomes U+FFFD, one for each maximal subpart of a sequence.
+ * Text as protobuf wants it: UTF-8. What is not becomes U+FFFD, one for each maximal subpart of a sequence: a byte becomes
+ * three at most.
  * https://encoding.spec.whatwg.org/#utf-8-decoder
  */
+import { REPAIRED } from '../../layout/otlp';
 import { copyBytes } from './protobuf';
 
-/** A sequence that breaks off grows most: from one byte to three. */
-export const GROWTH: usize = 3;
+/** Of what `asUtf8` returned. */
+export let utf8Length: usize = 0;
+/** Where the next repaired text goes. */
+let free: usize = 0;
+
+/** Repaired texts of the span before are not needed any more. */
+export function beginRepairs(): void {
+  free = REPAIRED;
+}
+
+/** Address of the text as UTF-8: itself, or a repaired copy. */
+export function asUtf8(at: usize, length: usize): usize {
+  utf8Length = length;
+  if (isUtf8(at, length)) return at;
+  const copy = free;
+  free = repair(copy, at, length);
+  utf8Length = free - copy;
+  return copy;
+}
 
 /** Whether the bytes are UTF-8 as they stand. */
-export function isUtf8(from: usize, length: usize): bool {
+function isUtf8(from: usize, length: usize): bool {
   const end = from + length;
   let at = from;
   while (at < end) {
@@ -24,7 +43,7 @@ export function isUtf8(from: usize, length: usize): bool {
 }
 
 /** Copies the text to `to`, repaired; returns where it ends. */
-export function repair(to: usize, from: usize, length: usize): usize {
+function repair(to: usize, from: usize, length: usize): usize {
   const end = from + length;
   while (from < end) {
     const valid = sequence(from, end);
