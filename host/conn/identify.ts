@@ -141,7 +141,7 @@ export class Identifier {
       return UNKNOWN;
     }
     const candidate = before ?? this.#begin(connection);
-    candidate.chunks = isOver ? NOTHING.chunks : [...packed, pack(chunk)];
+    candidate.chunks = isOver ? NOTHING.chunks : packed.concat(pack(chunk));
     candidate.attempts = attempts;
     this.#hold(candidate, isOver ? 0 : bytes);
     return UNDECIDED;
@@ -173,7 +173,7 @@ export class Identifier {
   }
 
   #begin(connection: number): Candidate {
-    const candidate = { ...NOTHING };
+    const candidate: Candidate = { chunks: NOTHING.chunks, bytes: 0, attempts: 0 };
     this.#candidates.set(connection, candidate);
     return candidate;
   }
