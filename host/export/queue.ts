@@ -12,6 +12,7 @@
  *
  * Retry and throttling: https://opentelemetry.io/docs/specs/otlp/#failures
  */
+import type { Config } from '../config.ts';
 import { type CounterId, type Counters, count } from '../self/counters.ts';
 import type { ExportOutcome, Offer, SpanSink, Taken } from '../spans/span.ts';
 import { Backoff, type BackoffOptions, DEFAULT_BACKOFF } from './backoff.ts';
@@ -33,6 +34,14 @@ export interface QueueOptions {
   readonly backoff: BackoffOptions;
   readonly random: () => number;
   readonly now: () => number;
+}
+
+/** It drops whole batches, and one larger than itself at once: so it holds several. */
+const QUEUED_BATCHES = 4;
+
+/** Spans of a batch at most. */
+export function largestBatch({ batch, queue }: Pick<Config, 'batch' | 'queue'>): number {
+  return Math.max(1, Math.min(batch, Math.floor(queue / QUEUED_BATCHES)));
 }
 
 export const DEFAULT_QUEUE: QueueOptions = {
