@@ -57,6 +57,18 @@ describe('addresses', () => {
     );
   });
 
+  test('the same bytes are another address in another family', () => {
+    const rows = writer.put(numbered(4));
+    const bytes = [10, 0, 0, 1, ...new Array<number>(12).fill(0)];
+    [2, 10, 2, 10].forEach((family, row) => {
+      engine.u8[l.ROW_FAMILY + row] = family;
+      engine.u8.set([...bytes, ...bytes], l.ROW_ADDRESSES + row * 32);
+    });
+    const told = encoded(rows).map(({ attributes }) => [attributes['server.address'], attributes['client.address']]);
+    const [inet, inet6] = ['string:10.0.0.1', 'string:a00:1::'];
+    expect(told).toEqual([inet, inet6, inet, inet6].map((text) => [text, text]));
+  });
+
   test.each(['0.0.0.0', '255.255.255.255', '10.9.100.99', '::', '::1', '1::', '1:0:0:2::', '2001:db8::1:0:0:1'])(
     '%s comes through the rows as it was',
     (text) => {
