@@ -34,6 +34,16 @@ addCommon(program.command('live'), 'pairs of rounds', 3)
   .addOption(whole('--seconds <n>', 'length of a round, in seconds', 5, 1))
   .addOption(whole('--soak <n>', 'then so many seconds with the agent, memory sampled every second; 0: none', 0))
   .action(async (options) => (await import('./live.ts')).benchLive(options));
+program
+  .command('memory')
+  .description('what the agent takes of memory: idle, with many live connections, under requests')
+  .addOption(whole('--connections <n>', 'keep-alive connections', 10_000, 1))
+  .addOption(whole('--requests <n>', 'requests over all of them', 100_000, 1))
+  .addOption(whole('--seconds <n>', 'then they are held so long', 30))
+  .option('--dist', 'the compiled agent in dist/ instead of the source')
+  .option('--json', 'the result as JSON')
+  .showHelpAfterError('(run with --help for the options)')
+  .action(async (options) => (await import('./memory-live.ts')).benchMemory(options));
 addCommon(program.command('sandbox'), 'rounds of each variant', 45)
   .description('what fuel costs the pipeline, for every parser there is')
   .option('--only <text>', 'traffic whose name contains this')

@@ -27,16 +27,17 @@ export interface Nginx {
   readonly stop: () => Promise<void>;
 }
 
-/** nginx with one worker that answers everything with `bodyBytes` bytes. */
-export async function startNginx(bodyBytes: number): Promise<Nginx> {
+/** nginx with one worker that answers everything with `bodyBytes` bytes, on so many connections at once. */
+export async function startNginx(bodyBytes: number, connections = 4096): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'spanwire-bench-'));
   const port = await freePort();
   writeFileSync(
     join(folder, 'nginx.conf'),
     `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
-events { worker_connections 4096; }
+worker_rlimit_nofile ${connections + 100};
+events { worker_connections ${connections}; }
 http {
-  access_log off; keepalive_requests 100000000; client_body_temp_path ${folder}; proxy_temp_path ${folder};
+  access_log off; keepalive_requests 100000000; keepalive_timeout 1h; client_body_temp_path ${folder}; proxy_temp_path ${folder};
   fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
   server { listen 127.0.0.1:${port}; location / { return 200 "${'x'.repeat(bodyBytes)}"; } }
 }`,
@@ -55,14 +56,22 @@ http {
 
 export interface AgentProcess {
   readonly pid: number;
+  /** From the start of the process until capture had begun. */
+  readonly readyMs: number;
   readonly stop: () => Promise<string>;
 }
 
 /** The agent on one port, exporting OTLP to an endpoint; resolves when capture has begun. */
-export async function startAgent(port: number, endpoint: string, extra: readonly string[] = []): Promise<AgentProcess> {
+export async function startAgent(
+  port: number,
+  endpoint: string,
+  extra: readonly string[] = [],
+  entry = 'host/main.ts',
+): Promise<AgentProcess> {
+  const start = performance.now();
   const child = spawn(
     process.execPath,
-    ['host/main.ts', 'run', '--open-port', String(port), '--otlp-endpoint', endpoint, ...extra],
+    [entry, 'run', '--open-port', String(port), '--otlp-endpoint', endpoint, ...extra],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const lines: string[] = [];
@@ -76,6 +85,7 @@ export async function startAgent(port: number, endpoint: string, extra: readonly
   await ready.promise;
   return {
     pid: child.pid!,
+    readyMs: performance.now() - start,
     stop: async () => {
       await stopProcess(child);
       return lines.filter((line) => /\bstopped\b/.test(line)).join('\n');
@@ -114,8 +124,14 @@ function secondsOrNone(pid: number): number {
 
 /** Resident memory in MiB. */
 export function residentMiB(pid: number): number {
-  const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(line?.[1] ?? 0) / 1024;
+  return memoryMiB(pid).resident;
+}
+
+/** Resident memory in MiB, and its parts: a process's own, pages of files (the program itself), shared (rings). */
+export function memoryMiB(pid: number) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const part = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) / 1024;
+  return { resident: part('VmRSS'), anonymous: part('RssAnon'), file: part('RssFile'), shared: part('RssShmem') };
 }
 
 function childrenOf(pid: number): number[] {

@@ -14,6 +14,7 @@ import { ModuleService } from './modules/service.ts';
 import { type ControlSocket, openControlSocket } from './self/control-socket.ts';
 import { type CounterId, createCounters, sumCounters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
+import { keepHeapLean, releaseStartUp, trimHeap } from './self/memory.ts';
 import { explainRefusal } from './self/privileges.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import { loadModules, shippedModuleFolder } from './wasm/load.ts';
@@ -23,6 +24,9 @@ import { Workers } from './workers.ts';
 const CONTROL_BYTES = 256 * 1024;
 const CONTROL_POLL_MS = 20;
 const STATUS_MS = 60_000;
+/** From `ready` on: the first traffic is taken before. */
+const RELEASE_MS = 1000;
+const TRIM_MS = 2_000;
 /** The last metrics get at least so long, however long the last spans took. */
 const LAST_METRICS_MS = 1000;
 /** One worker for every four cores, at least one. */
@@ -49,6 +53,7 @@ export class Agent {
   constructor(config: Config, log: Log) {
     this.#config = config;
     this.#log = log;
+    keepHeapLean();
     this.#capture = this.#load();
     this.#control = new addon.Ring(this.#capture.controlFd());
     this.#workers = new Workers(config, log, (report) => this.#hear(report));
@@ -82,6 +87,7 @@ export class Agent {
       },
       'ready',
     );
+    this.#timers.push(setTimeout(releaseStartUp, RELEASE_MS).unref(), setInterval(trimHeap, TRIM_MS).unref());
   }
 
   /** Rejects when a worker died; otherwise never settles. */

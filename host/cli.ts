@@ -1,10 +1,11 @@
 /** The command line: what each command takes and what it calls. Exit codes: 0 done, 1 failure, 2 usage. */
 import { Command, CommanderError, Option } from 'commander';
 import { moduleCommand } from './commands/module/index.ts';
-import { type RawConfig, readConfig, UsageError } from './config.ts';
+import { type RawConfig, readConfig } from './config.ts';
 import { TRUST_POLICIES } from './modules/trust.ts';
 import { LOG_LEVELS } from './self/log.ts';
 import { SAMPLERS } from './spans/sampler.ts';
+import { UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
 
 export const EXIT_FAILURE = 1;

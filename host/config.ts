@@ -1,18 +1,14 @@
 /**
  * The configuration of a run: command line over environment over defaults, checked here and nowhere else.
  * Names that users of OBI and Beyla have in their manifests are accepted as they are.
+ * Workers get the result: they import nothing but types from here, which spares each of them zod.
  */
 import { z } from 'zod';
 import { parsePorts } from './discovery/ports.ts';
 import { readDigests, readKeys, readMinimums, TRUST_POLICIES } from './modules/trust.ts';
 import { LOG_LEVELS } from './self/log.ts';
-import { createSampler, DEFAULT_SAMPLER, SAMPLERS, type Sampler } from './spans/sampler.ts';
-import { REQUEST_HEADERS, RESPONSE_HEADERS, type Settings } from './wasm/settings.ts';
-
-/** The configuration is wrong: exit code 2, with words for the user. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+import { createSampler, DEFAULT_SAMPLER, SAMPLERS } from './spans/sampler.ts';
+import { UsageError } from './usage-error.ts';
 
 const KIB = 1024;
 
@@ -201,26 +197,6 @@ function findVariable(names: readonly string[], environment: NodeJS.ProcessEnv):
   return names
     .flatMap((name) => (name.startsWith('OTEL_EBPF_') ? [name, name.replace('OTEL_EBPF_', 'BEYLA_')] : [name]))
     .find((name) => environment[name] !== undefined && environment[name] !== '');
-}
-
-/** Which spans are kept. */
-export function samplerOf({ sampler, samplerArg }: Config): Sampler {
-  return createSampler(sampler, samplerArg);
-}
-
-/** A queue holds several batches: it drops whole ones, and one larger than itself at once. */
-const QUEUED_BATCHES = 4;
-
-export function largestBatch({ batch, queue }: Config): number {
-  return Math.max(1, Math.min(batch, Math.floor(queue / QUEUED_BATCHES)));
-}
-
-/** What parser modules are told. */
-export function settingsOf({ captureRequestHeaders, captureResponseHeaders }: Config): Settings {
-  return new Map([
-    [REQUEST_HEADERS, captureRequestHeaders],
-    [RESPONSE_HEADERS, captureResponseHeaders],
-  ]);
 }
 
 /** OBI writes DEBUG and INFO; OpenTelemetry takes its values in any case. */

@@ -3,9 +3,10 @@
  * tells it to stop; counters are shared memory.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Config, largestBatch, samplerOf, settingsOf } from './config.ts';
+import type { Config } from './config.ts';
 import { Processes } from './discovery/processes.ts';
 import { createConfiguredSinks } from './export/configured.ts';
+import { largestBatch } from './export/queue.ts';
 import { addon } from './kernel/addon.ts';
 import { metricsExporter } from './metrics/settings.ts';
 import type { Taken } from './metrics/table.ts';
@@ -14,8 +15,10 @@ import { C, type Counters } from './self/counters.ts';
 import { createLog, type Log } from './self/log.ts';
 import { resourceAttributes } from './self/resource.ts';
 import { Shard } from './shard.ts';
+import { samplerOf } from './spans/sampler.ts';
 import type { ParserModule } from './wasm/admit.ts';
 import type { ModuleStatus } from './wasm/modules.ts';
+import { settingsOf } from './wasm/settings.ts';
 
 export interface WorkerInput {
   readonly shard: number;

@@ -11,8 +11,11 @@ import type { ParserModule } from './wasm/admit.ts';
 import type { ModuleStatus } from './wasm/modules.ts';
 import type { WorkerCommand, WorkerInput, WorkerReport } from './worker.ts';
 
-/** Garbage of exporting may pile up to this before it is collected: V8's default doubles the agent's memory. */
-const YOUNG_GENERATION_MB = 24;
+/**
+ * As each worker is bounded. Garbage of exporting may pile up to a third of this before it is collected: the data path makes none, and what fits into
+ * the cache is collected as cheaply as what V8 would let pile up by default, which is a multiple of the agent's memory.
+ */
+export const WORKER_LIMITS = { maxYoungGenerationSizeMb: 6 };
 /** Beyond the exporters' own deadline, before a worker is ended by force. */
 const STOP_GRACE_MS = 5_000;
 
@@ -91,7 +94,7 @@ export class Workers {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
       workerData: input,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      resourceLimits: WORKER_LIMITS,
     });
     this.#workers.push(worker);
     return new Promise((resolve, reject) => {

@@ -83,6 +83,22 @@ export class Ring {
  */
 export function copyPieces(source: ArrayBuffer, target: ArrayBuffer, table: Uint32Array, count: number): void;
 
+/**
+ * Keeps the pages of a buffer small, also where transparent huge pages are "always": memory that is large and touched
+ * here and there would otherwise grow by 2 MiB with each touch. Of a buffer that begins or ends within a page, that page
+ * is left as it is. Does nothing on a kernel without huge pages; throws with the errno's name when the kernel refuses.
+ */
+export function noHugePages(buffer: ArrayBuffer): void;
+
+/**
+ * Tells malloc, for the whole process and from now on, to give large blocks back when they are freed and to make no heap
+ * for each thread.
+ */
+export function keepHeapLean(): void;
+
+/** Gives memory back to the system that malloc keeps after much was freed. Takes milliseconds: not for a hot path. */
+export function trimHeap(): void;
+
 /** What trial loads and attaches say about this kernel and these capabilities. */
 export interface FeatureProbe {
   name: string;

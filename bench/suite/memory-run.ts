@@ -1,9 +1,11 @@
 /**
  * A process with one pipeline and so many connections, that says how much memory it takes. A process of its own: what the
- * kernel counts as its anonymous memory is heap, Wasm and native memory alike, and nothing else is in it.
+ * kernel counts as its anonymous memory is heap, Wasm and native memory alike, and nothing else is in it. The heap is kept
+ * as the agent keeps it (host/self/memory.ts); the bounds of V8 that a worker has come from the command line.
  */
 import { readFileSync } from 'node:fs';
 import { C, createCounters } from '../../host/self/counters.ts';
+import { keepHeapLean, releaseStartUp } from '../../host/self/memory.ts';
 import { createEncoder } from '../encode.ts';
 import { shippedParsers } from '../traffic.ts';
 import { type Conversation, tablesOf } from './conversations/conversation.ts';
@@ -26,6 +28,7 @@ export interface MemoryReport {
 /** Small: the ring is no connection's. */
 const RING_BYTES = 1024 * 1024;
 
+keepHeapLean();
 process.once('message', ({ ring, connections, conversation }: MemoryInput) => {
   const { feeder, source } = feed(ring, {
     ringBytes: RING_BYTES,
@@ -50,7 +53,8 @@ process.once('message', ({ ring, connections, conversation }: MemoryInput) => {
 });
 
 function memory() {
-  for (let n = 0; n < 3; n++) globalThis.gc?.();
+  // Garbage, and pages that V8 and malloc keep for later, are no connection's.
+  releaseStartUp();
   const status = readFileSync('/proc/self/status', 'utf8');
   const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
   return { anonymous: bytes('RssAnon'), resident: bytes('VmRSS') };

@@ -9,14 +9,11 @@ import { type FeederOptions, loadReference, type NativeFeeder, readFeederObject 
 /** As the agent's defaults. */
 export const RING_BYTES = 16 * 1024 * 1024;
 export const PAYLOAD_BYTES = 4096;
-/** As the agent's workers are made. */
-export const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 24 };
 const BATCH_SPANS = 8192;
 const METRIC_SERIES = 2000;
 const BATCH_MS = 1000;
 const REORDER_MS = 5;
 /** One for all: whoever answers for processes keeps what it says. */
-const RESOURCE = { attributes: { 'service.name': 'bench' } };
 
 /** Where records are: the kernel's ring, or ordinary memory. */
 export type RingKind = 'kernel' | 'memory';
@@ -52,6 +49,9 @@ export function ringKind(): { readonly kind: RingKind; readonly refusal?: string
     return { kind: 'memory', refusal: explainRefusal(error).message };
   }
 }
+
+/** All connections are of one process, whose resource the agent makes once. */
+const RESOURCE = { attributes: { 'service.name': 'bench' } };
 
 type Given = Pick<PipelineOptions, 'modules' | 'counters' | 'emit' | 'verdict'>;
 

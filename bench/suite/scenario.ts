@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Parser } from '../../host/modules/trial/parser.ts';
 import type { ParserModule } from '../../host/wasm/admit.ts';
+import { WORKER_LIMITS } from '../../host/workers.ts';
 import type { FeederConversation } from '../reference.ts';
 import { type Conversation, tablesOf } from './conversations/conversation.ts';
 import type { Share } from './profile.ts';
-import { PAYLOAD_BYTES, RESOURCE_LIMITS, RING_BYTES, type RingKind } from './rig.ts';
+import { PAYLOAD_BYTES, RING_BYTES, type RingKind } from './rig.ts';
 
 export interface ScenarioInput {
   readonly ring: RingKind;
@@ -79,7 +80,7 @@ export class Scenario implements AsyncDisposable {
     };
     const worker = new Worker(new URL('./scenario-worker.ts', import.meta.url), {
       workerData,
-      resourceLimits: RESOURCE_LIMITS,
+      resourceLimits: WORKER_LIMITS,
     });
     await once(worker, 'message');
     return new Scenario(worker);

@@ -1,14 +1,17 @@
 /** `spanwire replay`: captures through the pipeline, in this thread, as fast as they can be read. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Config, largestBatch, samplerOf, settingsOf } from '../config.ts';
+import type { Config } from '../config.ts';
 import { Processes } from '../discovery/processes.ts';
 import { createConfiguredSinks } from '../export/configured.ts';
+import { largestBatch } from '../export/queue.ts';
 import { Pipeline } from '../pipeline.ts';
 import { openReplay } from '../replay/source.ts';
 import { C, type Counters, createCounters, sumCounters } from '../self/counters.ts';
 import { createLog, type Log } from '../self/log.ts';
 import { resourceAttributes } from '../self/resource.ts';
+import { samplerOf } from '../spans/sampler.ts';
 import { loadModules, shippedModuleFolder } from '../wasm/load.ts';
+import { settingsOf } from '../wasm/settings.ts';
 
 /** Spans that may wait for a slow printer before reading goes on. */
 const QUEUED_MAX = 8192;

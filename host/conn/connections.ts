@@ -135,10 +135,11 @@ export class Connections {
     const flags = u16[(at + RECORD.flags) >>> 1]!;
     this.open++;
     this.state[connection] = IDENTIFYING;
-    this.midStream[connection] = (flags & FLAG_ORIGIN_KNOWN) !== 0 ? 0 : 1;
-    this.givenUp[connection] = 0;
-    this.hole[connection] = 0;
-    this.unknownSince[connection] = 0;
+    if ((flags & FLAG_ORIGIN_KNOWN) !== 0) clear(this.midStream, connection);
+    else this.midStream[connection] = 1;
+    clear(this.givenUp, connection);
+    clear(this.hole, connection);
+    clear(this.unknownSince, connection);
     this.parser[connection] = -1;
     this.#beginStreams(connection, 0);
     this.tgid[connection] = u32[(at + RECORD.tgid) >>> 2]!;
@@ -174,8 +175,8 @@ export class Connections {
   #beginStreams(connection: number, bits: number): void {
     for (let key = connection * 2; key < connection * 2 + 2; key++) {
       this.stream[key] = bits;
-      this.next[key] = 0;
-      this.skip[key] = 0;
+      clear(this.next, key);
+      clear(this.skip, key);
     }
   }
 
@@ -190,6 +191,11 @@ export class Connections {
     const listens = this.#processes.listensOn?.(this.tgid[connection]!, this.localPort[connection]!);
     return listens === undefined ? ROLE_UNKNOWN : listens ? ROLE_SERVER : ROLE_CLIENT;
   }
+}
+
+/** Columns are large: a page of one in which nothing but zeros was ever written takes no memory if it is not written. */
+function clear(column: Uint8Array | Uint32Array | Float64Array, at: number): void {
+  if (column[at] !== 0) column[at] = 0;
 }
 
 /** A second of the table's columns, which hold no negative ones: the caller's clock may have begun a moment ago. */

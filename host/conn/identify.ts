@@ -62,13 +62,16 @@ export interface Verdict {
 export const UNDECIDED = 'undecided';
 export const UNKNOWN = 'unknown';
 
+/** What is known of a connection that nobody has claimed so far. */
 interface Candidate {
-  chunks: readonly BufferedChunk[];
+  /** Packed: objects and typed arrays take hundreds of bytes for each, and any number of connections may wait. */
+  chunks: readonly string[];
   bytes: number;
   attempts: number;
 }
 
 const NOTHING: Readonly<Candidate> = { chunks: [], bytes: 0, attempts: 0 };
+const NO_CHUNKS: readonly BufferedChunk[] = [];
 
 /** A module as the identifier sees it: an instance of its own, so that no chunk of the data path is in the way. */
 export interface Prober {
@@ -122,11 +125,12 @@ export class Identifier {
     ports: readonly [number, number],
   ): Verdict | typeof UNDECIDED | typeof UNKNOWN {
     const before = this.#candidates.get(connection);
-    let { chunks, bytes, attempts } = before ?? NOTHING;
+    let { chunks: packed, bytes, attempts } = before ?? NOTHING;
+    let chunks = unpackAll(packed);
     const best = this.#best;
     this.#ask(chunks, bytes, chunk, clientDirection, ports);
     if (midStream && best.parser < 0 && !best.more && chunks.length > 0) {
-      [chunks, bytes] = [NOTHING.chunks, 0];
+      [packed, chunks, bytes] = [NOTHING.chunks, NO_CHUNKS, 0];
       attempts++;
       this.#ask(chunks, bytes, chunk, clientDirection, ports);
     }
@@ -145,7 +149,7 @@ export class Identifier {
       return UNKNOWN;
     }
     const candidate = before ?? this.#begin(connection);
-    candidate.chunks = isOver ? NOTHING.chunks : [...chunks, kept(chunk)];
+    candidate.chunks = isOver ? NOTHING.chunks : packed.concat(pack(chunk));
     candidate.attempts = attempts;
     this.#hold(candidate, isOver ? 0 : bytes);
     return UNDECIDED;
@@ -155,7 +159,8 @@ export class Identifier {
   conclude(connection: number, clientDirection: number, ports: readonly [number, number]): Verdict | typeof UNKNOWN {
     const candidate = this.#candidates.get(connection);
     if (candidate === undefined || candidate.chunks.length === 0) return UNKNOWN;
-    const { chunks, bytes } = candidate;
+    const { bytes } = candidate;
+    const chunks = unpackAll(candidate.chunks);
     this.#ask(chunks, bytes, undefined, clientDirection, ports);
     this.forget(connection);
     const { parser, swapped } = this.#best;
@@ -176,7 +181,7 @@ export class Identifier {
   }
 
   #begin(connection: number): Candidate {
-    const candidate = { ...NOTHING };
+    const candidate: Candidate = { chunks: NOTHING.chunks, bytes: 0, attempts: 0 };
     this.#candidates.set(connection, candidate);
     return candidate;
   }
@@ -235,10 +240,39 @@ export class Identifier {
   }
 }
 
-function kept(chunk: OfferedChunk): BufferedChunk {
-  if (!chunk.isLent) return chunk;
-  const { direction, bytes, wireLength, timeLow, timeHigh, offset } = chunk;
-  return { direction, bytes: new Uint8Array(bytes), wireLength, timeLow, timeHigh, offset };
+// A packed chunk: its numbers, then its bytes, a character each. What is kept has less than BUFFERED_BYTES_MAX.
+const DIRECTION = 0;
+const WIRE_LENGTH = 4;
+const TIME_LOW = 8;
+const TIME_HIGH = 12;
+const OFFSET = 16;
+const BYTES = 24;
+const scratch = Buffer.alloc(BYTES + BUFFERED_BYTES_MAX);
+
+function pack({ direction, bytes, wireLength, timeLow, timeHigh, offset }: BufferedChunk): string {
+  scratch.writeUInt32LE(direction, DIRECTION);
+  scratch.writeUInt32LE(wireLength, WIRE_LENGTH);
+  scratch.writeUInt32LE(timeLow, TIME_LOW);
+  scratch.writeUInt32LE(timeHigh, TIME_HIGH);
+  scratch.writeDoubleLE(offset, OFFSET);
+  scratch.set(bytes, BYTES);
+  return scratch.toString('latin1', 0, BYTES + bytes.length);
+}
+
+function unpack(text: string): BufferedChunk {
+  const packed = Buffer.from(text, 'latin1');
+  return {
+    direction: packed.readUInt32LE(DIRECTION),
+    bytes: packed.subarray(BYTES),
+    wireLength: packed.readUInt32LE(WIRE_LENGTH),
+    timeLow: packed.readUInt32LE(TIME_LOW),
+    timeHigh: packed.readUInt32LE(TIME_HIGH),
+    offset: packed.readDoubleLE(OFFSET),
+  };
+}
+
+function unpackAll(texts: readonly string[]): readonly BufferedChunk[] {
+  return texts.length === 0 ? NO_CHUNKS : texts.map(unpack);
 }
 
 function show(instance: ParserInstance, chunk: BufferedChunk, clientDirection: number): boolean {

@@ -3,7 +3,7 @@
  * A process that disappears while it is read is left out.
  * https://www.kernel.org/doc/html/latest/filesystems/proc.html
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { type Executable, executableOf } from './processes.ts';
 
 export interface RunningProcess {
@@ -12,7 +12,10 @@ export interface RunningProcess {
   readonly executable: Executable;
 }
 
+/** In /proc/PID/net/tcp: the state of a listening socket, and the first word of the table. */
 const TCP_LISTEN = '0A';
+const TABLE_HEAD = 'sl';
+const PIECE_BYTES = 8192;
 
 export function listProcesses(): RunningProcess[] {
   const all: RunningProcess[] = [];
@@ -48,13 +51,25 @@ interface Listener {
 /** The listening sockets of a network namespace, TCP over IPv4 and IPv6. */
 function readListeners(tgid: number): Listener[] {
   return ['tcp', 'tcp6']
-    .flatMap((table) => readLines(`/proc/${tgid}/net/${table}`).slice(1))
-    .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[3] === TCP_LISTEN)
+    .flatMap((table) => listenerLines(`/proc/${tgid}/net/${table}`))
     .map(([, local = '', , , , , , , , inode = '']) => ({
       port: Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16),
       inode,
     }));
+}
+
+/**
+ * Fields of the lines that are listening sockets. They come first in the table, and only they are read: behind them may
+ * stand any number of connections. https://docs.kernel.org/networking/proc_net_tcp.html
+ */
+function listenerLines(path: string): string[][] {
+  const found: string[][] = [];
+  for (const line of linesOf(path)) {
+    const fields = line.trim().split(/\s+/);
+    if (fields[3] === TCP_LISTEN) found.push(fields);
+    else if (fields[0] !== TABLE_HEAD) break;
+  }
+  return found;
 }
 
 /** Field 4 of /proc/PID/stat; the name in field 2 may hold spaces and parentheses. */
@@ -88,12 +103,21 @@ function socketInode(path: string): string | undefined {
   }
 }
 
-function readLines(path: string): string[] {
+/** Lines of a file as they are read, piece by piece; none of a file that cannot be read. */
+function* linesOf(path: string): Generator<string> {
+  let file: number | undefined;
   try {
-    return readFileSync(path, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '');
+    file = openSync(path, 'r');
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    let rest = '';
+    for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) {
+      const lines = (rest + piece.toString('latin1', 0, length)).split('\n');
+      rest = lines.pop()!;
+      yield* lines;
+    }
   } catch {
-    return [];
+    // Gone, or not ours to look into.
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

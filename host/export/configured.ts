@@ -1,7 +1,8 @@
 /** The sinks that a configuration and the environment ask for. */
-import { type Config, UsageError } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Counters } from '../self/counters.ts';
 import type { Log } from '../self/log.ts';
+import { UsageError } from '../usage-error.ts';
 import { VERSION } from '../version.ts';
 import { ExportConfigError, otlpAskedForByEnvironment } from './otlp-config.ts';
 import { createSinks, type Sinks } from './sinks.ts';

@@ -13,13 +13,20 @@ import { replayCases } from './trial/replay.ts';
 /** A hundred cases take some 50 ms; the main thread has other things to do, too. */
 const LIMIT_MS = 1000;
 
+interface Others {
+  readonly name: string;
+  readonly cases: readonly Case[];
+}
+
 /** Acceptance beside modules that are there already. */
 export function createAcceptance(shipped: readonly ParserModule[]): Accept {
-  const others = shipped.map((module) => ({ name: module.manifest.name, cases: casesOf(module) }));
+  // Read when a module comes: most agents never get one, and all cases together are some megabytes.
+  let others: readonly Others[] | undefined;
   return async (_, module) => {
     const text = casesText(module);
     const wrong = text === undefined ? undefined : replayCases(module, text, { limitMs: LIMIT_MS });
     if (wrong !== undefined) return `fails its golden case ${wrong}`;
+    others ??= shipped.map((one) => ({ name: one.manifest.name, cases: casesOf(one) }));
     return claimed(
       module,
       others.filter(({ name }) => name !== module.manifest.name),
@@ -39,10 +46,7 @@ function casesOf(module: ParserModule): readonly Case[] {
 }
 
 /** Why the module is too greedy; undefined when it leaves the others theirs. */
-function claimed(
-  module: ParserModule,
-  others: readonly { name: string; cases: readonly Case[] }[],
-): string | undefined {
+function claimed(module: ParserModule, others: readonly Others[]): string | undefined {
   try {
     const harness = new Harness(module, { deadline: performance.now() + LIMIT_MS });
     for (const { name, cases } of others) {

@@ -2,6 +2,8 @@
  * Which spans are kept, by the names that OpenTelemetry gives its samplers; the engine decides (engine/assembly/sampler.ts).
  * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
  */
+import type { Config } from '../config.ts';
+
 export const SAMPLERS = [
   'always_on',
   'always_off',
@@ -24,6 +26,11 @@ export interface Sampler {
 export const DEFAULT_SAMPLER = 'parentbased_always_on';
 const ALL = 2 ** 32;
 const RATIO_DEFAULT = '1';
+
+/** The one that the configuration asks for. */
+export function samplerOf({ sampler, samplerArg }: Pick<Config, 'sampler' | 'samplerArg'>): Sampler {
+  return createSampler(sampler, samplerArg);
+}
 
 /** Throws when `argument` is not what the sampler takes; those without a ratio take anything. */
 export function createSampler(name: SamplerName, argument?: string): Sampler {

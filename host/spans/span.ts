@@ -43,6 +43,8 @@ export interface Span {
 export interface Taken {
   readonly length: number;
   readonly bytes: number;
+  /** Nobody reads it any more: its memory may be used for something else. */
+  release?(): void;
 }
 
 /** Spans that are read one by one: reading builds the object, nothing is cached. */
@@ -55,15 +57,18 @@ export interface EncodedSpans extends Taken {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** The batch that was filled: rows that stand until every sink has taken of them what it keeps. */
+/** A part of a batch: rows that stand until every sink has taken of them what it keeps. The last one may have none. */
 export interface FilledBatch extends Rows {
+  /** The batch ends with it. */
+  readonly isLast: boolean;
   /** A copy that stays. */
   seal(): SealedBatch;
 }
 
-/** What a sink may take of a filled batch. */
+/** What a sink may take of a part of a batch. */
 export interface Offer {
   readonly length: number;
+  readonly isLast: boolean;
   readonly sealed: SealedBatch;
   readonly encoded: EncodedSpans;
 }

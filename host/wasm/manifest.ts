@@ -18,7 +18,8 @@ export const CASES_SECTION = 'spanwire.cases';
 const MANIFEST_MAX_BYTES = 256 * 1024;
 /** Largest slot class. HTTP/2 with a thousand streams needs about 200 KiB. */
 const SLOT_MAX_BYTES = 1024 * 1024;
-const MEMORY_PAGES_MAX = 16_384;
+/** What an address of 32 bits reaches, but for the last page. It is a bound: slots take memory as they are used. */
+const MEMORY_PAGES_MAX = 65_535;
 const FUEL_PER_KIB_MAX = 2_000_000;
 const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
 

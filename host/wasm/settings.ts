@@ -2,6 +2,8 @@
  * What the configuration tells modules: values by the name of a setting, such as the header fields to capture. A module
  * hears only of those that its manifest names, as lines `name value` (docs/abi.md, "Settings").
  */
+import type { Config } from '../config.ts';
+
 export type Settings = ReadonlyMap<string, readonly string[]>;
 
 export const NO_SETTINGS: Settings = new Map();
@@ -11,6 +13,17 @@ export const REQUEST_HEADERS = 'http.request.header';
 export const RESPONSE_HEADERS = 'http.response.header';
 
 const utf8 = new TextEncoder();
+
+/** What parser modules are told of the configuration. */
+export function settingsOf({
+  captureRequestHeaders,
+  captureResponseHeaders,
+}: Pick<Config, 'captureRequestHeaders' | 'captureResponseHeaders'>): Settings {
+  return new Map([
+    [REQUEST_HEADERS, captureRequestHeaders],
+    [RESPONSE_HEADERS, captureResponseHeaders],
+  ]);
+}
 
 /** What `configure` gets to read. */
 export function settingsText(settings: Settings, names: readonly string[]): Uint8Array {

@@ -58,14 +58,16 @@ export class SlotAllocator {
   /** Address of a zeroed slot of that class, bound to the connection; 0 when memory is exhausted. May grow the memory. */
   take(sizeClass: number, connection: number, flags: number): number {
     const size = this.#sizes[sizeClass]!;
-    const slot = this.#free[sizeClass]!.pop() ?? this.#carve(size);
+    const used = this.#free[sizeClass]!.pop();
+    const slot = used ?? this.#carve(size);
     if (slot === 0) return 0;
     this.#class[this.#entry(slot)] = sizeClass;
     this.#owner[this.#entry(slot)] = connection + 1;
     this.bind(slot, connection);
     this.used++;
     const { u32 } = this.#memory;
-    u32.fill(0, slot >>> 2, (slot + size) >>> 2);
+    // Memory that was never written is zero, and takes no page before something is written there.
+    if (used !== undefined) u32.fill(0, slot >>> 2, (slot + size) >>> 2);
     u32[(slot + SLOT_SIZE) >>> 2] = size;
     u32[(slot + SLOT_OPEN_FLAGS) >>> 2] = flags;
     return slot;
@@ -125,7 +127,7 @@ export class SlotAllocator {
   connectionAt(slot: number): number {
     const distance = slot - this.#base;
     const entry = distance >>> this.#shift;
-    if (distance < 0 || entry << this.#shift !== distance) return -1;
+    if (distance < 0 || (entry << this.#shift) >>> 0 !== distance) return -1;
     return (this.#owner[entry] ?? 0) - 1;
   }
 
@@ -174,10 +176,8 @@ export class SlotAllocator {
     const entries = bytes >>> this.#shift;
     if (entries > this.#class.length) this.#class = grown(this.#class, entries * 2);
     if (entries <= this.#owner.length) return true;
-    const owner = this.#staging.takeOwners(entries);
+    const owner = this.#staging.takeOwners(entries, this.#owner.length > 0 ? this.#owner : undefined);
     if (owner === undefined) return false;
-    owner.set(this.#owner);
-    this.dispose();
     this.#owner = owner;
     this.#publish();
     return true;

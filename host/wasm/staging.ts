@@ -58,17 +58,34 @@ export class Staging {
     this.engine.u32[(FIRST_PROTOCOL >>> 2) + module] = firstProtocol;
   }
 
-  /** A table of at least so many owners, nobody's; undefined when there is no room. */
-  takeOwners(count: number): Uint32Array | undefined {
+  /** A table of at least so many owners, with those of `old`, which is given back; undefined when there is no room. */
+  takeOwners(count: number, old?: Uint32Array): Uint32Array | undefined {
     const bytes = extentOf(count * 4);
-    const at = this.#freeExtents.get(bytes)?.pop() ?? this.#nextExtent(bytes);
-    return at === 0 ? undefined : this.engine.column(Uint32Array, at, bytes >>> 2).fill(0);
+    if (old !== undefined && old.byteOffset + old.byteLength === this.#ownersEnd) return this.#extended(old, bytes);
+    const used = this.#freeExtents.get(bytes)?.pop();
+    const at = used ?? this.#nextExtent(bytes);
+    if (at === 0) return undefined;
+    const owners = this.engine.column(Uint32Array, at, bytes >>> 2);
+    // What was never written is zero, and takes no memory yet.
+    if (used !== undefined) owners.fill(0);
+    if (old !== undefined) {
+      owners.set(old);
+      this.giveOwners(old);
+    }
+    return owners;
   }
 
   giveOwners({ byteOffset, byteLength }: Uint32Array): void {
     const free = this.#freeExtents.get(byteLength);
     if (free === undefined) this.#freeExtents.set(byteLength, [byteOffset]);
     else free.push(byteOffset);
+  }
+
+  /** The last table there is grows where it lies: a copy would leave memory behind that was written. */
+  #extended({ byteOffset }: Uint32Array, bytes: number): Uint32Array | undefined {
+    if (byteOffset + bytes > layout.OWNERS_END) return undefined;
+    this.#ownersEnd = byteOffset + bytes;
+    return this.engine.column(Uint32Array, byteOffset, bytes >>> 2);
   }
 
   #nextArea(): number {

@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "capture_object.h"
 #include "javascript.h"
+#include "memory.h"
 #include "probe.h"
 #include "ring_object.h"
 
@@ -96,11 +97,32 @@ Napi::Value realtime_offset(const Napi::CallbackInfo &info)
 	return halves;
 }
 
+void no_huge_pages_of(const Napi::CallbackInfo &info)
+{
+	guarded(info.Env(), [&] {
+		Bytes buffer = array_buffer_of(info[0], "buffer");
+		no_huge_pages(buffer.data, buffer.size);
+	});
+}
+
+void keep_heap_lean_now(const Napi::CallbackInfo &)
+{
+	keep_heap_lean();
+}
+
+void trim_heap_now(const Napi::CallbackInfo &)
+{
+	trim_heap();
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports)
 {
 	exports.Set("Capture", CaptureObject::define(env));
 	exports.Set("Ring", RingObject::define(env));
 	exports.Set("copyPieces", Napi::Function::New<copy_pieces>(env, "copyPieces"));
+	exports.Set("noHugePages", Napi::Function::New<no_huge_pages_of>(env, "noHugePages"));
+	exports.Set("keepHeapLean", Napi::Function::New<keep_heap_lean_now>(env, "keepHeapLean"));
+	exports.Set("trimHeap", Napi::Function::New<trim_heap_now>(env, "trimHeap"));
 	exports.Set("probe", Napi::Function::New<probe_features>(env, "probe"));
 	exports.Set("realtimeOffset", Napi::Function::New<realtime_offset>(env, "realtimeOffset"));
 	return exports;

@@ -1,5 +1,6 @@
 #include "ring.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -79,13 +80,17 @@ size_t ring_bytes_of(int fd)
 // The mappings keep the ring alive: the descriptor is not needed after this.
 Ring::Ring(int fd)
 	: size_(ring_bytes_of(fd)), consumer_(fd, 0, page_bytes(), true),
-	  producer_(fd, page_bytes(), page_bytes() + 2 * size_, false)
+	  producer_(fd, page_bytes(), page_bytes() + size_, false)
 {
 }
 
-void Ring::copy_record(uint8_t *target, const uint8_t *record, uint32_t length)
+// From `offset` of the data, and on from its start where the ring ends.
+void Ring::copy_record(uint8_t *target, const uint8_t *data, size_t offset, uint32_t length)
 {
-	std::memcpy(target, record, length);
+	size_t before_end = std::min<size_t>(length, size_ - offset);
+	std::memcpy(target, data + offset, before_end);
+	if (before_end < length)
+		std::memcpy(target + before_end, data, length - before_end);
 	if (length < sizeof(spanwire_record))
 		return;
 	auto *copy = reinterpret_cast<spanwire_record *>(target);
@@ -93,7 +98,8 @@ void Ring::copy_record(uint8_t *target, const uint8_t *record, uint32_t length)
 		copy->slot = slots_.slot_of(copy->connection);
 }
 
-// Stops at a record that is still being written, and at one that does not fit.
+// Stops at a record that is still being written, and at one that does not fit. A header is never broken by the end of
+// the ring: both are multiples of its size.
 size_t Ring::drain(uint8_t *target, size_t capacity)
 {
 	const uint8_t *data = producer_.data() + page_bytes();
@@ -101,7 +107,8 @@ size_t Ring::drain(uint8_t *target, size_t capacity)
 	uint64_t position = load_position(consumer_);
 	size_t written = 0;
 	while (position < end) {
-		const uint8_t *header = data + (position & (size_ - 1));
+		const uint64_t at = position & (size_ - 1);
+		const uint8_t *header = data + at;
 		uint32_t word = __atomic_load_n(reinterpret_cast<const uint32_t *>(header), __ATOMIC_ACQUIRE);
 		if (word & kBusy)
 			break;
@@ -109,7 +116,7 @@ size_t Ring::drain(uint8_t *target, size_t capacity)
 		if (!(word & kDiscarded)) {
 			if (aligned(length) > capacity - written)
 				break;
-			copy_record(target + written, header + kHeader, length);
+			copy_record(target + written, data, (at + kHeader) & (size_ - 1), length);
 			written += aligned(length);
 		}
 		position += aligned(length + kHeader);

@@ -43,11 +43,13 @@ public:
 	size_t connections() const { return slots_.size(); }
 
 private:
-	void copy_record(uint8_t *target, const uint8_t *record, uint32_t length);
+	void copy_record(uint8_t *target, const uint8_t *data, size_t offset, uint32_t length);
 
 	size_t size_;
 	Mapping consumer_; // one page, ours to write
-	Mapping producer_; // one page and then the data twice in a row, so that no record is ever broken
+	// One page and then the data. The kernel offers the data twice in a row, so that no record is broken; but all pages
+	// of a mapping count as resident from the start, so the second half would cost as much again in what users see.
+	Mapping producer_;
 	Slots slots_;
 };
 

@@ -39,7 +39,10 @@ export function lost(reason: u32): bool {
   work.shut();
   loseSide(work.side, reason);
   const other = connection.direction(work.direction ^ 1);
-  if (other.state == HOLDING) other.state = SEARCHING;
+  if (other.state == HOLDING) {
+    other.state = SEARCHING;
+    other.remaining = 0;
+  }
   if (reason == GARBAGE) {
     connection.strikes += <u8>STRIKE;
     if (connection.strikes >= STRIKES_MAX) giveUp();
@@ -59,7 +62,7 @@ export function garbage(): bool {
 export function loseSide(side: Direction, reason: u32 = GARBAGE): void {
   const connection = Work.current.connection;
   side.drop(SEARCHING);
-  side.searched = 0;
+  side.remaining = 0;
   connection.unalign();
   const work = Work.current;
   if (work.open) work.message = hintAhead(work.message, DESYNC, reason);
@@ -72,8 +75,9 @@ export function search(): bool {
   const before = work.from;
   if (work.side.length > 0 && !resume()) return false;
   if (work.side.state == SEARCHING && work.side.length == 0 && !scan()) return false;
-  work.side.searched += <u32>(work.from - before);
-  if (work.side.searched > SEARCH_MAX) giveUp();
+  if (work.side.state != SEARCHING) return true;
+  work.side.remaining += work.from - before;
+  if (work.side.remaining > SEARCH_MAX) giveUp();
   return true;
 }
 

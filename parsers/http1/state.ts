@@ -2,8 +2,8 @@
  * The state of one HTTP/1 connection, as it lies in the slot:
  *
  *   0        Connection: counts of requests and responses, kinds of the unanswered requests
- *   64       Direction of the client, Direction of the server
- *   128      area of the client, then area of the server: [Head, Message][carried bytes]
+ *   56       Direction of the client, Direction of the server
+ *   112      area of the client, then area of the server: [Head, Message][carried bytes]
  *
  * An area is empty between messages. It holds the unfinished message of its direction (facts of the head, then the
  * output record so far) and behind it the start of a line that the next chunk continues. How the space is divided
@@ -14,14 +14,17 @@ import { FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
 import { Carry } from '../sdk/accumulate';
 import { SlotHeader } from '../sdk/chunk';
 
-/** Slot classes, as in manifest.json. The smallest serves a connection whose messages come whole, and idle ones. */
-export const SLOT_SMALL: u32 = 640;
+/**
+ * Slot classes, as in manifest.json. The smallest serves idle connections and those whose requests come whole: its one
+ * area holds a response without attributes while its body is awaited.
+ */
+export const SLOT_SMALL: u32 = 192;
 /** Both areas hold the longest message record and a line of 400 bytes, or the shortest and a line of 8 KiB. */
 export const SLOT_LARGE: u32 = 17408;
 
-const DIRECTIONS: u32 = 64;
-const DIRECTION_SIZE: u32 = 32;
-const AREAS: u32 = 128;
+const DIRECTIONS: u32 = 56;
+const DIRECTION_SIZE: u32 = 28;
+const AREAS: u32 = 112;
 
 // ── states of a direction ────────────────────────────────────────────────────────────────────────────────────────
 /** Between messages, or inside a start line (carried). */
@@ -71,12 +74,10 @@ export class Direction extends Carry {
   flags: u8;
   /** Bytes of the area that the unfinished message takes; carried bytes follow it. 0 when none is kept. */
   kept: u16;
-  /** Bytes of body or chunk to come; what they are depends on the state. */
+  /** Bytes of body or chunk to come; SEARCHING: bytes searched in vain since the direction was lost. */
   remaining: u64;
   /** Timestamp of a carried start line's first byte. */
   firstAt: u64;
-  /** Bytes searched in vain since the direction was lost. */
-  searched: u32;
   /** Digits of the chunk size read; bytes of a status line matched (MAYBE_BODYLESS, UNSEEN). */
   count: u8;
 
@@ -251,8 +252,12 @@ export class Connection extends SlotHeader {
 /** One exchange could be chance: two requests may have crossed the place where we joined. */
 const CALM_ENOUGH: u8 = 3;
 
-/** Requests carry more than responses; in the largest class both hold the longest message. */
+/**
+ * Requests carry more than responses, but in the smallest class they must come whole; in the largest class both hold the
+ * longest message.
+ */
 function areaOfClient(size: u32): u32 {
+  if (size == SLOT_SMALL) return 0;
   const areas = size - AREAS;
   return size == SLOT_LARGE ? areas >> 1 : ((areas >> 3) * 5) & ~7;
 }

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { largestBatch, readConfig, samplerOf, settingsOf, UsageError } from '../../host/config.ts';
+import { readConfig } from '../../host/config.ts';
 import { includesPort, parsePorts } from '../../host/discovery/ports.ts';
+import { largestBatch } from '../../host/export/queue.ts';
+import { samplerOf } from '../../host/spans/sampler.ts';
+import { UsageError } from '../../host/usage-error.ts';
+import { settingsOf } from '../../host/wasm/settings.ts';
 
 const many = (count: number) => Array.from({ length: count }, (_, i) => `x-${i}`).join();
 

@@ -1,7 +1,7 @@
 /**
  * The addon used as it should be, from several threads, and as it should not be: an error with a code each time.
  */
-import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { type Capture, type CaptureOptions, readBpfObject } from '../../host/kernel/addon.ts';
@@ -49,6 +49,34 @@ describe('copyPieces', () => {
     structuredClone(target, { transfer: [target] });
     expect(() => addon.copyPieces(source, target, Uint32Array.of(0, 0, 1), 1)).toThrow(failure('ERR_DETACHED'));
     expect(() => addon.copyPieces(wrong('text'), target, Uint32Array.of(), 0)).toThrow(failure('ERR_INVALID_ARG_TYPE'));
+  });
+});
+
+describe('noHugePages', () => {
+  /** KiB of this process's memory that the kernel keeps in small pages by advice; proc_pid_smaps(5), "nh". */
+  const advised = () =>
+    readFileSync('/proc/self/smaps', 'utf8')
+      .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+      .filter((mapping) => /^VmFlags:.* nh\b/m.test(mapping))
+      .reduce((sum, mapping) => sum + Number(/^Size: +(\d+) kB$/m.exec(mapping)?.[1]), 0);
+
+  it.runIf(existsSync('/sys/kernel/mm/transparent_hugepage'))('advises all pages of a buffer', () => {
+    const before = advised();
+    const memory = new WebAssembly.Memory({ initial: 512, maximum: 512 });
+    addon.noHugePages(memory.buffer);
+    expect(advised() - before).toBe(512 * 64);
+    new Uint8Array(memory.buffer).fill(7);
+    expect(new Uint8Array(memory.buffer).every((byte) => byte === 7)).toBe(true);
+  });
+
+  it('leaves alone what holds no page, and refuses what is no buffer', () => {
+    for (const size of [0, 1, 4096]) expect(() => addon.noHugePages(new ArrayBuffer(size))).not.toThrow();
+    const gone = new ArrayBuffer(65536);
+    structuredClone(gone, { transfer: [gone] });
+    expect(() => addon.noHugePages(gone)).toThrow(failure('ERR_DETACHED'));
+    for (const bad of [undefined, 'text', 65536, new Uint8Array(65536), new SharedArrayBuffer(65536)]) {
+      expect(() => addon.noHugePages(wrong(bad))).toThrow(failure('ERR_INVALID_ARG_TYPE'));
+    }
   });
 });
 
@@ -219,6 +247,21 @@ describeKernel('Ring', () => {
     expect(drainAll(session.ring, buffer).length).toBe(19 + 6);
     expect(session.ring.pending()).toBe(0);
     expect(session.ring.size).toBe(1 << 22);
+  });
+
+  it('puts records together that the end of the ring breaks', async () => {
+    using session = new Session({ ringBytes: 1 << 14 });
+    const child = startTraffic();
+    session.capture.selectProcess(child.pid, true);
+    await child.ask(`open ${await child.ask('listen')}`);
+    const [text, seen] = ['0123456789'.repeat(50), [] as string[]];
+    // 300 records of 636 bytes and their headers: a dozen times around the ring, which they do not divide.
+    for (let n = 0; n < 75; n++) {
+      await child.ask(`send ${n}-${text}`);
+      seen.push(...session.records().map((record) => record.payload.toString()));
+    }
+    expect(seen).toEqual(Array.from({ length: 300 }, (_, n) => `${Math.floor(n / 4)}-${text}`));
+    await child.end();
   });
 
   it('numbers connections from 0, keeps the number, and gives it again after release', async () => {

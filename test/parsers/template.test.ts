@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadTemplates } from '../../fuzz/parsers.ts';
 import { createModule, type Framing, markOf } from '../../host/commands/module/new.ts';
-import { UsageError } from '../../host/config.ts';
 import { examine } from '../../host/modules/trial/examine.ts';
 import { loadParser, type Parser } from '../../host/modules/trial/parser.ts';
+import { UsageError } from '../../host/usage-error.ts';
 import { buildParser } from '../../parsers/build.ts';
 
 const FRAMINGS: readonly Framing[] = ['line', 'length', 'delimiter'];

@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Step } from '../../../host/modules/trial/steps.ts';
+import { WORKER_LIMITS } from '../../../host/workers.ts';
 import { FROM_CLIENT } from '../../../parsers/sdk/abi.ts';
 import { openTraffic, step } from '../../parser-traffic.ts';
 import { renderTable } from '../../table.ts';
@@ -14,9 +15,12 @@ import { short } from '../figures.ts';
 import type { MemoryInput, MemoryReport } from '../memory-run.ts';
 
 const MANY = 100_000;
-const FEW = 1000;
+/** Enough that all that is compiled and taken once is there already. */
+const FEW = 10_000;
 /** Of class Conversations in bench/reference, for each connection. */
 const FEEDER_BYTES = 32;
+/** A young generation is two of these and as much again for what is new and large. */
+const SEMI_SPACE_MB = WORKER_LIMITS.maxYoungGenerationSizeMb / 3;
 const MIB = 1024 * 1024;
 
 const KINDS: Readonly<
@@ -48,7 +52,7 @@ export async function benchMemory(context: Context): Promise<void> {
 
 async function measure(input: MemoryInput, pairs: number): Promise<MemoryReport> {
   const child = fork(new URL('../memory-run.ts', import.meta.url), {
-    execArgv: ['--expose-gc'],
+    execArgv: [`--max-semi-space-size=${SEMI_SPACE_MB}`],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

@@ -1,7 +1,7 @@
 /** `spanwire module bench`: throughput of parsers on their golden cases, and what metering costs. */
 import { Command } from 'commander';
-import { UsageError } from '../../config.ts';
 import type { ModuleBench } from '../../modules/trial/bench.ts';
+import { UsageError } from '../../usage-error.ts';
 
 const HELP = `
 A target is a parser folder, the name of a parser of this source tree, or a .wasm file with its golden cases inside.

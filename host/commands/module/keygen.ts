@@ -2,8 +2,8 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { UsageError } from '../../config.ts';
 import { createSecretKey, formatPublicKey, formatSecretKey } from '../../modules/minisign-key.ts';
+import { UsageError } from '../../usage-error.ts';
 import { choosePassword, PASSWORD_FILE_HELP } from './password.ts';
 
 const DEFAULT_NAME = 'spanwire.key';

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { Command, Option } from 'commander';
-import { UsageError } from '../../config.ts';
+import { UsageError } from '../../usage-error.ts';
 
 /** The templates, and the mark each of them has wherever it is written: sources, cases, manifest. */
 const MARKS = { line: 'TLIN', length: 'TLEN', delimiter: 'TDEL' } as const;

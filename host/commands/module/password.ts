@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { UsageError } from '../../config.ts';
+import { UsageError } from '../../usage-error.ts';
 
 export const PASSWORD_VARIABLE = 'SPANWIRE_KEY_PASSWORD';
 export const PASSWORD_FILE_HELP = `file with the password (default: ${PASSWORD_VARIABLE}, then the terminal is asked)`;

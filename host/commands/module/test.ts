@@ -1,7 +1,7 @@
 /** `spanwire module test`: golden cases and properties on parsers; exit code 1 when one of them does not hold. */
 import { Command } from 'commander';
-import { UsageError } from '../../config.ts';
 import type { Finding } from '../../modules/trial/examine.ts';
+import { UsageError } from '../../usage-error.ts';
 
 const HELP = `
 A target is a parser folder, the name of a parser of this source tree, or a .wasm file with its golden cases inside.

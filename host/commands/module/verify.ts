@@ -1,9 +1,9 @@
 /** `spanwire module verify`: whether an agent with these keys would take a file, and who signed it. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { UsageError } from '../../config.ts';
 import { SIGNATURE_EXTENSION, verifySignature } from '../../modules/minisign.ts';
 import { readKeys } from '../../modules/trust.ts';
+import { UsageError } from '../../usage-error.ts';
 import { readModule } from './sign.ts';
 
 const HELP = `
