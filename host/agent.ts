@@ -158,8 +158,10 @@ export class Agent {
   }
 
   #hear(report: WorkerReport): void {
-    if (report.type === 'verdict') {
-      this.#capture.ignoreConnection(report.cookieLow, report.cookieHigh, report.ignored);
+    if (report.type === 'verdicts') {
+      for (const { cookieLow, cookieHigh, ignored } of report.verdicts) {
+        this.#capture.ignoreConnection(cookieLow, cookieHigh, ignored);
+      }
     } else if (report.type === 'rest') {
       if (report.taken !== undefined) this.#metrics?.reader.add(report.taken);
     } else if (report.type === 'retired') this.#modules?.retired(report.digest, report.reason);

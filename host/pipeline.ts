@@ -247,6 +247,7 @@ export class Pipeline {
       c.begin(connection, u32, u16, u8, at);
       this.#counters[C.connections_opened]! += 1;
     }
+    if (kind === KIND_DATA && c.state[connection] === IGNORED) this.#router.remind(connection, second);
     c.lastSecond[connection] = second;
     const direction = u8[at + RECORD.direction]! & 1;
     const originKnown = (u16[(at + RECORD.flags) >>> 1]! & FLAG_ORIGIN_KNOWN) !== 0;

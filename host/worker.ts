@@ -10,7 +10,7 @@ import { largestBatch } from './export/queue.ts';
 import { addon } from './kernel/addon.ts';
 import { metricsExporter } from './metrics/settings.ts';
 import type { Taken } from './metrics/table.ts';
-import { Pipeline } from './pipeline.ts';
+import { Pipeline, type PipelineOptions } from './pipeline.ts';
 import { C, type Counters } from './self/counters.ts';
 import { createLog, type Log } from './self/log.ts';
 import { releaseStartUp } from './self/memory.ts';
@@ -40,10 +40,17 @@ export type WorkerCommand =
   | { readonly type: 'modules'; readonly request: number }
   | { readonly type: 'measured'; readonly request: number };
 
+/** The kernel may stop copying a connection, or is to take it up again. */
+export interface Verdict {
+  readonly cookieLow: number;
+  readonly cookieHigh: number;
+  readonly ignored: boolean;
+}
+
 /** Worker to main. */
 export type WorkerReport =
   | { readonly type: 'ready' }
-  | { readonly type: 'verdict'; readonly cookieLow: number; readonly cookieHigh: number; readonly ignored: boolean }
+  | { readonly type: 'verdicts'; readonly verdicts: readonly Verdict[] }
   | { readonly type: 'retired'; readonly digest: string; readonly name: string; readonly reason: string }
   | { readonly type: 'answer'; readonly request: number; readonly modules: readonly ModuleStatus[] }
   | { readonly type: 'measured'; readonly request: number; readonly taken: Taken | undefined }
@@ -80,7 +87,7 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
     reorderMs: REORDER_MS,
     emit: (batch) => sinks.push(batch),
     metrics: metricsExporter(config) === 'none' ? undefined : { seriesMax: config.metricsSeries },
-    verdict: (cookieLow, cookieHigh, ignored) => report({ type: 'verdict', cookieLow, cookieHigh, ignored }),
+    verdict: gather((verdicts) => report({ type: 'verdicts', verdicts })),
     retired: ({ digest, manifest }, reason) => report({ type: 'retired', digest, name: manifest.name, reason }),
   });
   pipeline.setClockOffset(...addon.realtimeOffset());
@@ -108,6 +115,18 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
   await sinks.shutdown(config.shutdownTimeout);
   report({ type: 'drained' });
   port.close();
+}
+
+/** Verdicts of a turn go together: a message of its own would cost more than all that became of the connection. */
+function gather(send: (verdicts: readonly Verdict[]) => void): PipelineOptions['verdict'] {
+  let waiting: Verdict[] = [];
+  return (cookieLow, cookieHigh, ignored) => {
+    if (waiting.push({ cookieLow, cookieHigh, ignored }) > 1) return;
+    queueMicrotask(() => {
+      send(waiting);
+      waiting = [];
+    });
+  };
 }
 
 type Request = Extract<WorkerCommand, { readonly request: number }>;

@@ -34,7 +34,7 @@ const STAGES: readonly (readonly [stage: string, where: RegExp])[] = [
   ['route', /host\/conn\//],
   [
     'pair',
-    /spans\/(pairing|fifo|keyed|messages|definitions|scopes|slab|lists|key-table)|assembly\/(pairing|fifo|keyed|key-table|messages|definitions|scopes|slab|lists)/,
+    /spans\/(pairing|fifo|keyed|messages|definitions|scopes|slab|lists|key-table)|assembly\/(pairing|pairs|fifo|keyed|key-table|messages|definitions|scopes|slab|lists)/,
   ],
   ['metrics', /metrics/],
   ['enrich', /host\/spans\/|assembly\/(assemble|refine|ids|trace|endpoint)/],

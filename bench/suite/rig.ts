@@ -13,6 +13,7 @@ const BATCH_SPANS = 8192;
 const METRIC_SERIES = 2000;
 const BATCH_MS = 1000;
 const REORDER_MS = 5;
+/** One for all: whoever answers for processes keeps what it says. */
 
 /** Where records are: the kernel's ring, or ordinary memory. */
 export type RingKind = 'kernel' | 'memory';

@@ -77,15 +77,23 @@ const NO_CHUNKS: readonly BufferedChunk[] = [];
 export interface Prober {
   readonly instance: ParserInstance;
   readonly magic: readonly Uint8Array[];
-  /** By byte: 1 when a magic begins with it. Most bytes of others are told apart by this. */
-  readonly firstBytes: Uint8Array;
+  /** By first byte of a chunk: whether a magic may fit. Most chunks of others are told apart by this. */
+  readonly fits: Uint8Array;
 }
+
+/** Of a first byte: no magic begins with it; one does; one is no longer than it, or there is none at all. */
+const NEVER = 0;
+const PERHAPS = 1;
+const SURELY = 2;
 
 export function createProber(instance: ParserInstance): Prober {
   const magic = instance.manifest.magic.map((text) => Buffer.from(text, 'latin1'));
-  const firstBytes = new Uint8Array(256);
-  for (const [first] of magic) if (first !== undefined) firstBytes[first] = 1;
-  return { instance, magic, firstBytes };
+  const fits = new Uint8Array(256).fill(magic.length === 0 ? SURELY : NEVER);
+  for (const prefix of magic) {
+    const first = prefix[0]!;
+    fits[first] = Math.max(fits[first]!, prefix.length === 1 ? SURELY : PERHAPS);
+  }
+  return { instance, magic, fits };
 }
 
 export class Identifier {
@@ -221,6 +229,7 @@ export class Identifier {
     clientDirection: number,
   ): number {
     const { instance } = prober;
+    // Behind one that does not fit nothing is shown.
     let fits = true;
     for (const chunk of chunks) fits &&= show(instance, chunk, clientDirection);
     if (fits && fresh !== undefined) show(instance, fresh, clientDirection);
@@ -266,27 +275,24 @@ function unpackAll(texts: readonly string[]): readonly BufferedChunk[] {
   return texts.length === 0 ? NO_CHUNKS : texts.map(unpack);
 }
 
-/** False when it does not fit: then nothing behind it is shown either. */
 function show(instance: ParserInstance, chunk: BufferedChunk, clientDirection: number): boolean {
-  if (!instance.hasRoom(chunk.bytes.length)) return false;
-  instance.show(chunk, chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER);
-  return true;
+  return instance.show(chunk, chunk.direction === clientDirection ? abi.FROM_CLIENT : abi.FROM_SERVER);
 }
 
 function magicFits(prober: Prober, chunks: readonly BufferedChunk[], fresh: BufferedChunk | undefined): boolean {
-  if (prober.magic.length === 0) return true;
+  if (fresh !== undefined && beginsAlike(prober, fresh.bytes)) return true;
   for (const { bytes } of chunks) if (beginsAlike(prober, bytes)) return true;
-  return fresh !== undefined && beginsAlike(prober, fresh.bytes);
+  return false;
 }
 
-/** Whether the bytes begin with a magic; a chunk may be shorter than that. */
-function beginsAlike({ magic, firstBytes }: Prober, bytes: Uint8Array): boolean {
-  if (bytes.length === 0 || firstBytes[bytes[0]!] === 0) return false;
-  return magic.some((prefix) => agree(bytes, prefix));
+/** Whether the bytes, of which there are some, begin with a magic; a chunk may be shorter than that. */
+function beginsAlike({ magic, fits }: Prober, bytes: Uint8Array): boolean {
+  const fit = fits[bytes[0]!];
+  return fit === PERHAPS ? magic.some((prefix) => agree(bytes, prefix)) : fit === SURELY;
 }
 
 function agree(bytes: Uint8Array, prefix: Uint8Array): boolean {
   const length = Math.min(bytes.length, prefix.length);
   for (let i = 0; i < length; i++) if (bytes[i] !== prefix[i]) return false;
-  return length > 0;
+  return true;
 }

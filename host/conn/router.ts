@@ -6,6 +6,7 @@
  * and go between flushes (`load`, `unload`).
  */
 import * as abi from '../../parsers/sdk/abi.ts';
+import { DIRECTION_IN, DIRECTION_OUT } from '../kernel/layout.ts';
 import { C, type Counters } from '../self/counters.ts';
 import type { Log } from '../self/log.ts';
 import type { Pairing } from '../spans/pairing.ts';
@@ -143,11 +144,8 @@ export class Router implements ChunkSink, OutputConsumer {
     if (c.state[connection] === CLOSING) return;
     // An end in order that came before anybody knew the connection has not been told yet.
     const isLate = c.state[connection] === IDENTIFYING && this.#conclude(connection);
-    for (const [direction, ended] of [inEnded, outEnded].entries()) {
-      const kind = ended ? abi.EOF : abi.RESET;
-      if (isLate || !ended)
-        this.#mark(connection, kind, direction, 0, timeLow, timeHigh, c.next[connection * 2 + direction]!);
-    }
+    if (isLate || !inEnded) this.#markEnd(connection, DIRECTION_IN, inEnded, timeLow, timeHigh);
+    if (isLate || !outEnded) this.#markEnd(connection, DIRECTION_OUT, outEnded, timeLow, timeHigh);
     this.#identifier.forget(connection);
     c.state[connection] = CLOSING;
     this.#closing.push(connection);
@@ -161,6 +159,11 @@ export class Router implements ChunkSink, OutputConsumer {
     for (const connection of closed) this.#lifecycle.release(connection, this);
     this.#settle();
     return closed;
+  }
+
+  /** Bytes of an ignored connection came: is it time to tell the kernel again? */
+  remind(connection: number, second: number): void {
+    this.#lifecycle.remind(connection, second);
   }
 
   // ── modules come and go ──
@@ -367,6 +370,12 @@ export class Router implements ChunkSink, OutputConsumer {
     if (slot === 0) return;
     const direction = chunk.direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
     instance.pushHeld(slot, { ...chunk, kind: abi.DATA, direction });
+  }
+
+  #markEnd(connection: number, direction: number, ended: boolean, timeLow: number, timeHigh: number): void {
+    const kind = ended ? abi.EOF : abi.RESET;
+    const offset = this.#connections.next[connection * 2 + direction]!;
+    this.#mark(connection, kind, direction, 0, timeLow, timeHigh, offset);
   }
 
   /** A chunk without bytes. */

@@ -204,6 +204,7 @@ export class StreamOrder {
 
   /** Turns the missing bytes into gaps and delivers everything held. */
   #closeHole(connection: number): void {
+    if (this.#connections.hole[connection] === 0) return;
     const hole = this.#holes.get(connection);
     if (hole === undefined) return;
     this.#forget(hole);

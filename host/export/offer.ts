@@ -5,6 +5,7 @@ import type { BatchEncoder } from './encoder/batch-encoder.ts';
 
 export class BatchOffer implements Offer {
   readonly length: number;
+  readonly isLast: boolean;
   readonly #batch: FilledBatch;
   readonly #encoder: BatchEncoder;
   #sealed: SealedBatch | undefined;
@@ -12,6 +13,7 @@ export class BatchOffer implements Offer {
 
   constructor(batch: FilledBatch, encoder: BatchEncoder) {
     this.length = batch.length;
+    this.isLast = batch.isLast;
     this.#batch = batch;
     this.#encoder = encoder;
   }

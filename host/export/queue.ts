@@ -1,11 +1,11 @@
 /**
- * What stands between the assembler and a sink: a bounded queue of what the sink takes of batches, with one export in
- * flight.
+ * What stands between the assembler and a sink: a bounded queue of what the sink takes of batches, part by part, with one
+ * export in flight. Parts wait until their batch is complete.
  *
  * Rules:
  * - A span that was pushed is queued, exported or dropped for a counted reason; never two of them, never none.
  * - Overflow drops the oldest batch that waits (not the one in flight): after an outage the recent past is worth more
- *   than its beginning. Whole batches, so that spans of one moment go or stay together.
+ *   than its beginning. Parts as they came, so that spans of one moment go or stay together.
  * - Every failure worth a retry is followed by a pause, of Retry-After if the endpoint named one, else exponential.
  *   A batch that was retried for `giveUpMs` is dropped, so that one batch an endpoint chokes on cannot block the rest.
  * - No timer keeps the process alive, except while flush() runs.
@@ -21,9 +21,9 @@ import { type ExportLog, FailureLog } from './failure-log.ts';
 export interface QueueOptions {
   /** Most spans held, the batch in flight included. */
   readonly capacitySpans: number;
-  /** Most batches held: each costs up to some 4 KiB beside its spans. */
+  /** Most parts of batches held: each costs up to some 4 KiB beside its spans. */
   readonly capacityBatches: number;
-  /** Waiting batches are joined up to this many spans and bytes per export; a larger batch goes out as it is. */
+  /** Waiting parts are joined up to this many spans and bytes per export; a larger one goes out as it is. */
   readonly exportSpans: number;
   readonly exportBytes: number;
   /** An attempt is aborted after this long; 0 is never. */
@@ -70,6 +70,8 @@ export class ExportQueue<T extends Taken = Taken> {
   readonly #backoff: Backoff;
   readonly #failures: FailureLog;
   #waiting: T[] = [];
+  /** How many of them belong to batches that are complete. */
+  #ready = 0;
   #queued = 0;
   #active = false;
   #running: Promise<void> | undefined;
@@ -94,16 +96,23 @@ export class ExportQueue<T extends Taken = Taken> {
     return this.#queued;
   }
 
-  /** Takes of a batch what the sink wants of it; the batch may change afterwards. Never throws, never waits. */
+  /** Takes of a part of a batch what the sink wants of it; it may change afterwards. Never throws, never waits. */
   push(offer: Offer): void {
     const { length } = offer;
-    if (length === 0) return;
-    this.#queued += length;
-    count(this.#counters, 'spans_queued', length);
-    if (this.#closed) this.#settle('spans_dropped_shutdown', length);
-    else this.#take(offer);
-    this.#shed();
-    if (!this.#active) this.#running = this.#run();
+    if (length > 0) {
+      this.#queued += length;
+      count(this.#counters, 'spans_queued', length);
+      if (this.#closed) this.#settle('spans_dropped_shutdown', length);
+      else this.#take(offer);
+      this.#shed();
+    }
+    if (offer.isLast) this.#release();
+  }
+
+  /** What waits may go. */
+  #release(): void {
+    this.#ready = this.#waiting.length;
+    if (!this.#active && this.#ready > 0) this.#running = this.#run();
   }
 
   #take(offer: Offer): void {
@@ -127,6 +136,7 @@ export class ExportQueue<T extends Taken = Taken> {
   async #flush(deadlineMs: number): Promise<void> {
     this.#deadline = this.#options.now() + deadlineMs;
     this.#backoff.reset();
+    this.#release();
     if (this.#notBefore <= this.#options.now() || this.#notBefore >= this.#deadline) this.#endPause?.();
     const alarm = Promise.withResolvers<void>();
     const timers = [deadlineMs, deadlineMs + 2 * ABORT_GRACE_MS].map((ms) => setTimeout(alarm.resolve, ms));
@@ -137,31 +147,33 @@ export class ExportQueue<T extends Taken = Taken> {
     await this.#running;
     for (const timer of timers) clearTimeout(timer);
     this.#waiting = [];
+    this.#ready = 0;
     this.#settle('spans_dropped_shutdown', this.#queued);
   }
 
   async #run(): Promise<void> {
     this.#active = true;
-    while (this.#waiting.length > 0 && !this.#closed && this.#options.now() < this.#deadline) {
+    while (this.#ready > 0 && !this.#closed && this.#options.now() < this.#deadline) {
       await this.#deliver(this.#next());
     }
     this.#active = false;
   }
 
-  /** The oldest batches, as many as fit into one export. */
+  /** The oldest parts, as many as fit into one export. */
   #next(): T {
     const { exportSpans, exportBytes } = this.#options;
     let spans = 0;
     let size = 0;
-    let batches = 0;
+    let taken = 0;
     for (const { length, bytes } of this.#waiting) {
-      if (batches > 0 && (spans + length > exportSpans || size + bytes > exportBytes)) break;
+      if (taken === this.#ready || (taken > 0 && (spans + length > exportSpans || size + bytes > exportBytes))) break;
       spans += length;
       size += bytes;
-      batches++;
+      taken++;
     }
-    const parts = this.#waiting.splice(0, batches);
-    return batches === 1 ? parts[0]! : this.sink.join(parts);
+    this.#ready -= taken;
+    const parts = this.#waiting.splice(0, taken);
+    return taken === 1 ? parts[0]! : this.sink.join(parts);
   }
 
   async #deliver(spans: T): Promise<void> {
@@ -231,11 +243,12 @@ export class ExportQueue<T extends Taken = Taken> {
     this.#failures.failed(reason, spans - arrived);
   }
 
-  /** Drops the oldest waiting batches until what is held fits. */
+  /** Drops the oldest waiting parts until what is held fits. */
   #shed(): void {
     const { capacitySpans, capacityBatches } = this.#options;
     while (this.#waiting.length > 0 && (this.#queued > capacitySpans || this.#waiting.length > capacityBatches)) {
       const { length } = this.#waiting.shift()!;
+      this.#ready = Math.max(0, this.#ready - 1);
       this.#settle('spans_dropped_queue_full', length);
       this.#failures.overflowed(capacitySpans, length);
     }

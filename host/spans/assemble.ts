@@ -20,7 +20,7 @@ export interface AssemblerOptions {
   /** Of a batch at most: batch-size.ts. */
   readonly batchSpans: number;
   readonly sampler?: Sampler;
-  /** Takes each finished batch, at once: it is filled anew afterwards. */
+  /** Takes the rows of a batch, part by part, at once: they are filled anew afterwards. */
   readonly emit: (batch: FilledBatch) => void;
 }
 
@@ -31,6 +31,9 @@ export class Assembler {
   readonly #resources: Resources;
   readonly #counters: Counters;
   readonly #emit: (batch: FilledBatch) => void;
+  /** Spans of the batch whose rows were handed on, and when the first row of it was filled. */
+  #handedOn = 0;
+  #since = 0;
 
   constructor(
     engine: Engine,
@@ -41,7 +44,7 @@ export class Assembler {
   ) {
     this.#engine = engine;
     this.#batch = new SpanBatch(engine, options.batchSpans, protocols.list, resources);
-    this.#size = new BatchSize(this.#batch.limit, counters);
+    this.#size = new BatchSize(options.batchSpans, counters);
     this.#batch.limit = this.#size.limit;
     this.#resources = resources;
     this.#counters = counters;
@@ -69,28 +72,40 @@ export class Assembler {
     takeCounters(this.#engine, this.#counters);
   }
 
-  /** Hands on what there is, if it has waited long enough. */
+  /** Ends the batch, if its first span has waited long enough. */
   flushOlderThan(ms: number): void {
     const { f64 } = this.#engine;
-    if (this.#batch.length === 0 || f64[ROWS_NOW >>> 3]! - f64[ROWS_SINCE >>> 3]! >= ms) this.flush();
+    const since = this.#handedOn > 0 ? this.#since : f64[ROWS_SINCE >>> 3]!;
+    if (this.#handedOn + this.#batch.length === 0 || f64[ROWS_NOW >>> 3]! - since >= ms) this.flush();
   }
 
+  /** Ends the batch. */
   flush(): void {
+    this.#handOn(true);
+  }
+
+  /** The rows that are filled, and with them the batch, if it is to end or is complete. */
+  #handOn(isEnd: boolean): void {
     takeCounters(this.#engine, this.#counters);
-    const { length } = this.#batch;
-    if (length > 0) {
-      this.#emit(this.#batch);
-      this.#batch.clear();
-      this.#size.flushed(length, this.#engine.f64[ROWS_NOW >>> 3]!);
-      this.#batch.limit = this.#size.limit;
+    const { f64 } = this.#engine;
+    const batch = this.#batch;
+    if (this.#handedOn === 0) this.#since = f64[ROWS_SINCE >>> 3]!;
+    this.#handedOn += batch.length;
+    batch.isLast = isEnd || this.#handedOn >= this.#size.limit;
+    if (this.#handedOn > 0) this.#emit(batch);
+    batch.clear();
+    if (batch.isLast) {
+      if (this.#handedOn > 0) this.#size.flushed(this.#handedOn, f64[ROWS_NOW >>> 3]!);
+      this.#handedOn = 0;
     }
+    batch.limit = this.#size.limit - this.#handedOn;
     this.#resources.recycle();
   }
 
   #serve(refiner: Refiner): void {
     const { u8 } = this.#engine;
     this.#engine.serve({
-      full: () => this.flush(),
+      full: () => this.#handOn(false),
       change: (protocol: number, id: number, at: number, length: number) => refiner.change(protocol, id, at, length),
       randomize: (at: number, length: number) => void randomFillSync(u8, at, length),
     });

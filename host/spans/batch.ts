@@ -6,7 +6,6 @@
  * records (refine.ts) of request and response one after the other in one word array.
  */
 
-import { ATTRIBUTES_MAX, MESSAGE_MAX } from '../../parsers/sdk/abi.ts';
 import type { Engine } from '../engine/engine.ts';
 import * as l from '../engine/layout/spans.ts';
 import {
@@ -20,18 +19,16 @@ import {
 import { decodeAttributes } from './attributes.ts';
 import { addPeerAttributes, addressText, type Endpoint } from './endpoint.ts';
 import { nameSpan, type SpanProtocol, spanKind } from './protocols.ts';
-import { refinedMax } from './refine.ts';
 import type { Resources } from './resources.ts';
 import type { Attributes, FilledBatch, Resource, Span, SpanStatus, Spans } from './span.ts';
 
 export { SPAN_ERROR, SPAN_HAS_PARENT, SPAN_ONE_WAY, SPAN_PARTIAL, SPAN_SERVER, SPAN_SUSPECT };
 
 const NS_PER_SECOND = 1e9;
-const ATTRIBUTE_WORDS_PER_SPAN = 96;
 /** Local and remote, 16 bytes each. */
 const ADDRESS_BYTES = 16;
-/** A request and a response of the longest kind: an empty batch takes any span. */
-const PAIR_WORDS_MAX = 2 * refinedMax(MESSAGE_MAX >>> 2, ATTRIBUTES_MAX);
+/** Of attributes: a request of nothing else. Any span has less. */
+const WORDS_MAX = l.REQUEST_BYTES_MAX >>> 2;
 
 type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 /** `count` values of a column that begins at an address of the engine. */
@@ -100,37 +97,37 @@ export class SpanColumns {
   }
 }
 
-/** The batch being filled: rows of the engine. */
+/** The part of a batch that is being filled: rows of the engine. */
 export class SpanBatch implements FilledBatch {
   readonly engine: Engine;
   readonly columns: SpanColumns;
   readonly protocols: readonly SpanProtocol[];
   /** By row: number in the table of resources. */
   readonly resource: Uint32Array;
+  isLast = true;
   readonly #resources: Resources;
-  readonly #words: number;
+  readonly #rows: number;
   #limit = 0;
 
   constructor(engine: Engine, capacity: number, protocols: readonly SpanProtocol[], resources: Resources) {
     const rows = Math.min(capacity, l.ROWS_MAX);
-    const most = Math.min(rows * ATTRIBUTE_WORDS_PER_SPAN, l.REQUEST_BYTES_MAX >>> 2);
     this.engine = engine;
     this.protocols = protocols;
     this.#resources = resources;
-    this.#words = Math.max(most, PAIR_WORDS_MAX);
-    this.columns = new SpanColumns(rows, this.#words, (make, at, count) => engine.column(make, at, count));
+    this.#rows = rows;
+    this.columns = new SpanColumns(rows, WORDS_MAX, (make, at, count) => engine.column(make, at, count));
     this.resource = engine.column(Uint32Array, l.ROW_RESOURCE, rows);
     this.limit = rows;
   }
 
-  /** Spans that it takes before it is full: at most as many as it was made for. */
+  /** Spans that it takes before it is full: at most as many as there are rows. */
   get limit(): number {
     return this.#limit;
   }
 
   set limit(rows: number) {
-    this.#limit = rows;
-    this.engine.exports.setBatch!(rows, this.#words);
+    this.#limit = Math.min(rows, this.#rows);
+    this.engine.exports.setBatch!(this.#limit, WORDS_MAX);
   }
 
   get length(): number {

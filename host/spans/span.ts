@@ -55,15 +55,18 @@ export interface EncodedSpans extends Taken {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** The batch that was filled: rows that stand until every sink has taken of them what it keeps. */
+/** A part of a batch: rows that stand until every sink has taken of them what it keeps. The last one may have none. */
 export interface FilledBatch extends Rows {
+  /** The batch ends with it. */
+  readonly isLast: boolean;
   /** A copy that stays. */
   seal(): SealedBatch;
 }
 
-/** What a sink may take of a filled batch. */
+/** What a sink may take of a part of a batch. */
 export interface Offer {
   readonly length: number;
+  readonly isLast: boolean;
   readonly sealed: SealedBatch;
   readonly encoded: EncodedSpans;
 }

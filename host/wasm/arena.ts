@@ -52,6 +52,9 @@ export class InputArena {
   readonly #source: ArrayBuffer;
   readonly #stage: Stage;
   readonly #hasRoom: (area: number, length: number) => number;
+  /** Chunks that are shown, and their bytes. */
+  #shown = 0;
+  #shownBytes = 0;
 
   /** @param start address that the module's layout gave */
   constructor(memory: GuestMemory, start: number, staging = new Staging(), area = staging.takeArea()) {
@@ -100,6 +103,48 @@ export class InputArena {
   ): number {
     const head = kind | (direction << 8);
     return this.#stage(this.area, slot, head, source, length, wireLength, timeLow, timeHigh, offset);
+  }
+
+  /**
+   * A chunk that identify() is asked about goes to the module at once, behind those shown before; false when it does not
+   * fit. Only while no chunk waits.
+   */
+  show({ bytes, wireLength, timeLow, timeHigh, offset }: Omit<HeldChunk, 'kind'>, direction: number): boolean {
+    const { length } = bytes;
+    const at = (this.#shownBytes + 7) & ~7;
+    if (this.#shown === CHUNKS || at + length > layout.PAYLOAD_BYTES) return false;
+    const { u32, u8 } = this.#memory;
+    const data = this.#start + TABLE_BYTES + at;
+    const word = this.at(this.#shown) >>> 2;
+    u32[word + (abi.CHUNK_SLOT >>> 2)] = 0;
+    u32[word + (abi.CHUNK_KIND >>> 2)] = abi.DATA | (direction << 8);
+    u32[word + (abi.CHUNK_DATA >>> 2)] = data;
+    u32[word + (abi.CHUNK_LENGTH >>> 2)] = length;
+    u32[word + (abi.CHUNK_WIRE_LENGTH >>> 2)] = wireLength;
+    u32[word + (abi.CHUNK_RESERVED >>> 2)] = 0;
+    u32[word + (abi.CHUNK_TIMESTAMP >>> 2)] = timeLow;
+    u32[word + (abi.CHUNK_TIMESTAMP >>> 2) + 1] = timeHigh;
+    u32[word + (abi.CHUNK_OFFSET >>> 2)] = offset;
+    u32[word + (abi.CHUNK_OFFSET >>> 2) + 1] = offset / TWO_32;
+    u8.set(bytes, data);
+    this.#shown++;
+    this.#shownBytes = at + length;
+    return true;
+  }
+
+  /** How many chunks are shown. */
+  get shown(): number {
+    return this.#shown;
+  }
+
+  get shownBytes(): number {
+    return this.#shownBytes;
+  }
+
+  /** They have been seen. */
+  forgetShown(): void {
+    this.#shown = 0;
+    this.#shownBytes = 0;
   }
 
   /** Table and payload to the module; once, before it sees the first chunk. */

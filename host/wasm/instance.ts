@@ -148,11 +148,9 @@ export class ParserInstance {
     this.#guest.memory.u8.set(bytes, data);
   }
 
-  /** Adds a chunk that identify() is to be asked about. */
-  show({ bytes, wireLength, timeLow, timeHigh, offset }: Omit<HeldChunk, 'kind'>, direction: number): void {
-    const { length } = bytes;
-    const data = this.#arena.describe(0, abi.DATA, direction, 0, length, wireLength, timeLow, timeHigh, offset);
-    this.#guest.memory.u8.set(bytes, data);
+  /** Adds a chunk that identify() is to be asked about; false when it does not fit. */
+  show(chunk: Omit<HeldChunk, 'kind'>, direction: number): boolean {
+    return this.#arena.show(chunk, direction);
   }
 
   /** Runs everything pushed. */
@@ -172,15 +170,14 @@ export class ParserInstance {
     }
   }
 
-  /** Asks the module about the chunks pushed (of one connection), then forgets them. */
+  /** Asks the module about the chunks shown (of one connection), then forgets them. */
   identify(): number | Failure {
-    const { count, bytes } = this.#arena;
-    this.#guest.refuel(bytes, count);
-    this.#arena.deliver();
-    this.#arena.clear();
+    const { shown, shownBytes } = this.#arena;
+    this.#arena.forgetShown();
+    this.#guest.refuel(shownBytes, shown);
     let why: unknown = 'identify grew the memory';
     try {
-      const verdict = this.#guest.exports.identify(count) >>> 0;
+      const verdict = this.#guest.exports.identify(shown) >>> 0;
       if (!this.#guest.memory.isStale) return verdict;
     } catch (error) {
       why = error;

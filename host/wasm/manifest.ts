@@ -90,7 +90,7 @@ const manifest = z.strictObject({
   /** Hints that break ties of identification; never decisive. */
   ports: z.array(z.int().min(1).max(65_535)).max(64),
   /** Latin-1 prefixes of either direction; the host asks `identify` only after one of them. Empty: always. */
-  magic: z.array(z.string().regex(/^[\0-\xff]{1,32}$/, 'must be 1 to 32 Latin-1 characters')).max(64),
+  magic: z.array(z.string().regex(/^[\0-\xff]{1,32}$/, 'must be 1 to 32 Latin-1 characters')).max(128),
   /** Captured bytes of a connection before which `identify` is not asked. */
   minBytes: z.int().min(1).max(4096).default(1),
   /** Upgrades that hand a connection to this module. */

@@ -5,6 +5,9 @@
  *   while (nextField() == FIELD) look(fieldName, fieldNameLength, fieldValue, fieldValueLength, fieldUnknown);
  *   if (block == BAD) table.doubt();
  *
+ * A parser that tells fields apart by their names does so once for each entry: it gives the name a tag, and finds it
+ * again in `fieldTag`, without a look at the text.
+ *
  * What a field's variables point to lies in the block, in a table or in scratch memory, and is good until the next call.
  * Every block of a direction must be read to its end, in order; whoever misses one calls table.doubt(). Until
  * that is settled a block is read twice: first for what it tells of the entries that were missed.
@@ -22,7 +25,9 @@ import {
   staticHash,
   staticName,
   staticNameLength,
+  staticTag,
   staticValueLength,
+  tagStatic,
 } from './static-table';
 import { Table } from './table';
 
@@ -39,6 +44,8 @@ export let fieldValueLength: u32 = 0;
 export let fieldUnknown: u32 = 0;
 /** Index of the static entry that the name was taken from; 0 when it was not. */
 export let fieldStatic: u32 = 0;
+/** What the parser has called the name (`tagField`); 0 when it has not, or the name is written out. */
+export let fieldTag: u32 = 0;
 /** What nextField said last. */
 export let block: u32 = 1;
 
@@ -73,6 +80,8 @@ let isBad: bool = false;
 /** The entry that was referred to, if it is known; else its place, if it is from before a loss. */
 let entry: Entry = changetype<Entry>(0);
 let oldPlace: u32 = 0;
+/** The field is `entry`, name and value. */
+let isReference: bool = false;
 const NOWHERE: u32 = 0xffffffff;
 
 export function beginBlock(dynamic: Table, from: usize, end: usize): void {
@@ -107,6 +116,12 @@ function rehearse(from: usize, end: usize): void {
 function noteField(): bool {
   if (oldPlace != NOWHERE) return noteOld(oldPlace);
   return (fieldUnknown & UNKNOWN_NAME) == 0 && noteName(nameHash);
+}
+
+/** Calls the name of the field that was read last `tag`, 1 … 255, wherever it is referred to from now on. */
+export function tagField(tag: u32): void {
+  if (fieldStatic != 0) tagStatic(fieldStatic, tag);
+  else if (isReference) entry.tag = tag;
 }
 
 /** Goes to the next field. */
@@ -152,12 +167,14 @@ function integer(prefix: u32): u32 {
 
 function indexed(index: u32): u32 {
   isStart = false;
+  isReference = false;
   if (!nameOf(index)) return BAD;
   fieldValue = fieldName + fieldNameLength;
   fieldValueLength = 0;
   if (fieldStatic != 0) fieldValueLength = staticValueLength(index);
   else if (changetype<usize>(entry) == 0) fieldUnknown = UNKNOWN_NAME | UNKNOWN_VALUE;
   else {
+    isReference = true;
     fieldUnknown = entry.flags & (UNKNOWN_NAME | UNKNOWN_VALUE);
     fieldValueLength = entry.valueLength;
     if (!isRehearsal) entry.use();
@@ -176,6 +193,7 @@ function nameOf(index: u32): bool {
   fieldName = staticName(index);
   fieldNameLength = staticNameLength(index);
   nameHash = staticHash(index);
+  fieldTag = staticTag(index);
   return true;
 }
 
@@ -183,6 +201,7 @@ function nameOfEntry(place: u32): bool {
   entry = changetype<Entry>(0);
   fieldUnknown = UNKNOWN_NAME;
   fieldNameLength = 0;
+  fieldTag = 0;
   if (isRehearsal) {
     // What the block adds itself has no name yet.
     if (place < rehearsed) return true;
@@ -199,13 +218,16 @@ function nameOfEntry(place: u32): bool {
   fieldNameLength = isNamed ? staticNameLength(entry.origin) : entry.nameLength;
   fieldUnknown = entry.flags & UNKNOWN_NAME;
   nameHash = entry.nameHash;
+  fieldTag = entry.tag;
   return true;
 }
 
 function literal(index: u32, adds: bool): u32 {
   isStart = false;
+  isReference = false;
   if (index == 0) {
     if (!text(nameScratch)) return BAD;
+    fieldTag = 0;
     fieldStatic = 0;
     fieldUnknown = 0;
     fieldName = textAt;

@@ -8,7 +8,7 @@ export class Entry {
   offset: u32;
   nameLength: u16;
   valueLength: u16;
-  /** UNKNOWN_NAME, UNKNOWN_VALUE, IS_LOST, VARIES; how often it was referred to; the static entry of its name. */
+  /** UNKNOWN_NAME, UNKNOWN_VALUE, IS_LOST, VARIES; how often it was referred to; the static entry of its name; its tag. */
   flags: u32;
   nameHash: u32;
 
@@ -18,7 +18,16 @@ export class Entry {
 
   /** First static entry of its name; 0 when there is none, or it was not taken from there. */
   get origin(): u32 {
-    return this.flags >> ORIGIN_SHIFT;
+    return (this.flags >> ORIGIN_SHIFT) & ORIGIN_MAX;
+  }
+
+  /** What the parser calls its name; 0 until it has said so. */
+  get tag(): u32 {
+    return this.flags >> TAG_SHIFT;
+  }
+
+  set tag(value: u32) {
+    this.flags = (this.flags & ~(0xff << TAG_SHIFT)) | (value << TAG_SHIFT);
   }
 
   use(): void {
@@ -35,5 +44,7 @@ export const VARIES: u32 = 8;
 const USES_SHIFT: u32 = 8;
 const USES_MAX: u32 = 255;
 export const ORIGIN_SHIFT: u32 = 16;
+const ORIGIN_MAX: u32 = 255;
+const TAG_SHIFT: u32 = 24;
 
 if (offsetof<Entry>() != ENTRY_SIZE) ERROR('Entry has another size');

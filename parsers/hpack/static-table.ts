@@ -17,6 +17,8 @@ const ENTRIES: usize = memory.data(256, 8);
 const HASHES: usize = memory.data(256, 8);
 /** For each entry the first one of that name. */
 const FIRSTS: usize = memory.data(64, 8);
+/** For each entry u8 what the parser calls its name; 0: nothing yet. */
+const TAGS: usize = memory.data(64, 8);
 const EQUALS: u8 = 0x3d;
 const BAR: u8 = 0x7c;
 
@@ -82,4 +84,12 @@ export function staticHash(index: u32): u32 {
 /** The first entry that has the same name. */
 export function staticFirst(index: u32): u32 {
   return load<u8>(FIRSTS + index);
+}
+
+export function staticTag(index: u32): u32 {
+  return load<u8>(TAGS + index);
+}
+
+export function tagStatic(index: u32, tag: u32): void {
+  store<u8>(TAGS + index, <u8>tag);
 }

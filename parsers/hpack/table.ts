@@ -253,6 +253,15 @@ export class Table {
   }
 
   private placeOf(sequence: u32): u32 {
+    if (!ASC_FEATURE_SIMD) return this.placeOfScalar(sequence);
+    const wanted = i32x4.splat(sequence);
+    const low = i32x4.bitmask(i32x4.eq(v128.load(this.sequences), wanted));
+    const high = i32x4.bitmask(i32x4.eq(v128.load(this.sequences, 16), wanted));
+    return min<u32>(ctz<u32>(low | (high << 4)), SEQUENCES);
+  }
+
+  /** The twin of placeOf for builds without SIMD. */
+  private placeOfScalar(sequence: u32): u32 {
     let place: u32 = 0;
     while (place < SEQUENCES && load<u32>(this.sequences + (place << 2)) != sequence) place++;
     return place;

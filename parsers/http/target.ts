@@ -40,10 +40,11 @@ export let hostPort: u32 = 0;
 
 /** `[userinfo@]host[:port]`; the user information is dropped, and the brackets of an IPv6 address. */
 export function splitAuthority(from: usize, end: usize): void {
-  if (findEither(from, end, AT, COLON) == end && from < end && load<u8>(from) != BRACKET_OPEN) {
+  const mark = findEither(from, end, AT, COLON);
+  if (from < end && load<u8>(from) != BRACKET_OPEN && (mark == end || findByte(mark, end, AT) == end)) {
     hostAt = from;
-    hostLength = <u32>(end - from);
-    hostPort = 0;
+    hostLength = <u32>(mark - from);
+    hostPort = mark == end ? 0 : portOf(mark + 1, end);
     return;
   }
   for (let at = findByte(from, end, AT); at != end; at = findByte(from, end, AT)) from = at + 1;

@@ -4,12 +4,11 @@
  */
 
 import { EOF, FROM_CLIENT, FROM_SERVER } from '../sdk/abi';
-import { isText } from '../sdk/bytes';
 import { Chunk } from '../sdk/chunk';
 import { defineCaptured, hasCaptured, noCaptured } from '../sdk/headers';
 import { hasRoom } from '../sdk/output';
 import { HTTP_RESPONSE_HEADER, RPC_RESPONSE_METADATA } from './attributes';
-import { CONTENT_TYPE, endOf, has, hasUnknown, isGrpc, METHOD, statusOf, valueAt } from './fields';
+import { CONTENT_TYPE, has, hasUnknown, isGrpc, lengthOf, METHOD, statusOf, valueAt } from './fields';
 import { timeout } from './grpc';
 import { sayRequest, sayReset, sayResponse } from './message';
 import { CLIENT_LEFT, REFUSED_STREAM, SERVER_LEFT } from './names';
@@ -35,6 +34,7 @@ export const UNASKED_MAX: u32 = 32;
 const FINAL: u32 = 200;
 /** Nanoseconds that a client's clock for a deadline may be ahead of its request on the wire. */
 const EARLY: u64 = 5000000;
+const WORD_POST: u32 = 0x54534f50;
 
 /** A header block of the client; its fields were read. */
 export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): void {
@@ -71,7 +71,7 @@ export function clientBlock(c: Connection, half: Half, ends: bool, now: u64): vo
  * requests, if they were all of one kind.
  */
 function isCall(c: Connection): bool {
-  const isPost = has(METHOD) && isText(valueAt(METHOD), endOf(METHOD), 'POST');
+  const isPost = has(METHOD) && lengthOf(METHOD) == 4 && load<u32>(valueAt(METHOD)) == WORD_POST;
   if (has(CONTENT_TYPE) || !hasUnknown) {
     if (isPost) c.posts |= isGrpc() ? WAS_GRPC : WAS_HTTP;
     return isGrpc();

@@ -10,14 +10,17 @@ import {
   FIELD,
   fieldName,
   fieldNameLength,
+  fieldStatic,
+  fieldTag,
   fieldUnknown,
   fieldValue,
   fieldValueLength,
   nextField,
+  tagField,
 } from '../hpack/decoder';
 import { UNKNOWN_NAME } from '../hpack/entry';
 import { Table } from '../hpack/table';
-import { copy, isDigit, isText, startsWith } from '../sdk/bytes';
+import { copy, isDigit, isText } from '../sdk/bytes';
 import { capture, noCaptured, wantedFrom } from '../sdk/headers';
 
 /** Numbers of what is kept; also bits of `seen`. */
@@ -36,11 +39,16 @@ export const GRPC_TIMEOUT: u32 = 11;
 export const GRPC_ENCODING: u32 = 12;
 export const HOST: u32 = 13;
 const KEPT: u32 = 14;
-const NONE: u32 = 255;
+const NONE: u32 = 254;
+
+const WORD_APPLICAT: u64 = 0x746163696c707061; // applicat
+const WORD_ION_GRPC: u64 = 0x637072672f6e6f69; // ion/grpc
 
 /** A path of 2048 bytes with a query of 2048. */
 const VALUE_MAX: u32 = 4104;
 const VALUES: usize = memory.data(57456, 8);
+/** For each kind u32 address of its value, and u32 length. */
+const PLACES: usize = memory.data(56, 8);
 const LENGTHS: usize = memory.data(56, 8);
 
 /** One bit for each kind of field that was there. */
@@ -60,7 +68,7 @@ export function readFields(table: Table, from: usize, end: usize, direction: u32
       if ((fieldUnknown & UNKNOWN_NAME) != 0) hasUnknown = true;
       continue;
     }
-    keep(kindOf(fieldName, fieldName + fieldNameLength));
+    keep(fieldKind(), from, end);
     if (isWanting) capture(wanted, fieldName, fieldNameLength, fieldValue, fieldValueLength);
   }
   if (block != BAD) return true;
@@ -80,7 +88,7 @@ export function has(kind: u32): bool {
 }
 
 export function valueAt(kind: u32): usize {
-  return VALUES + kind * VALUE_MAX;
+  return load<u32>(PLACES + (kind << 2));
 }
 
 export function lengthOf(kind: u32): u32 {
@@ -104,16 +112,33 @@ export function isGrpc(): bool {
   if (!has(CONTENT_TYPE)) return false;
   const at = valueAt(CONTENT_TYPE);
   const end = endOf(CONTENT_TYPE);
-  if (!startsWith(at, end, 'application/grpc')) return false;
+  if (end - at < 16 || load<u64>(at) != WORD_APPLICAT || load<u64>(at, 8) != WORD_ION_GRPC) return false;
   return end - at == 16 || load<u8>(at, 16) == 0x2b || load<u8>(at, 16) == 0x3b;
 }
 
-/** The first of its kind counts. */
-function keep(kind: u32): void {
+/** Told by the name, once for each entry: tags are kinds and one. */
+function fieldKind(): u32 {
+  if (fieldTag != 0) return fieldTag - 1;
+  const kind = kindOf(fieldName, fieldName + fieldNameLength);
+  tagField(kind + 1);
+  return kind;
+}
+
+/**
+ * The first of its kind counts. What lies in the block stays where it is until the next one is read, and so does the
+ * static table; scratch memory and the dynamic table may change with the next field.
+ */
+function keep(kind: u32, from: usize, end: usize): void {
   if (kind == NONE || has(kind)) return;
   const length = min(fieldValueLength, VALUE_MAX);
-  copy(valueAt(kind), fieldValue, length);
-  store<u32>(LENGTHS + (kind << 2), length);
+  const place = kind << 2;
+  const stays =
+    (fieldValue >= from && fieldValue < end) || (fieldStatic != 0 && fieldValue == fieldName + fieldNameLength);
+  const at = stays && kind != GRPC_MESSAGE ? fieldValue : VALUES + kind * VALUE_MAX;
+  // A message of gRPC is decoded in place.
+  if (at != fieldValue) copy(at, fieldValue, length);
+  store<u32>(PLACES + place, <u32>at);
+  store<u32>(LENGTHS + place, length);
   seen |= 1 << kind;
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { FROM_CLIENT } from '../sdk/abi';
-import { isDigit } from '../sdk/bytes';
+import { be32, isDigit } from '../sdk/bytes';
 import { GRPC_STATUS, GRPC_TIMEOUT, has, lengthOf, valueAt } from './fields';
 import { CLIENT_LEFT, REFUSED_STREAM, SERVER_LEFT } from './names';
 import { IS_COMPRESSED, REQUEST_MESSAGES_LOST, RESPONSE_MESSAGES_LOST, Stream } from './streams';
@@ -61,6 +61,13 @@ function count(stream: Stream, at: usize, end: usize): u32 {
       const bytes = min(left, <u32>(end - at));
       left -= bytes;
       at += bytes;
+      continue;
+    }
+    if (prefix == 0 && end - at >= PREFIX) {
+      if ((load<u8>(at) & 1) != 0) stream.flags |= IS_COMPRESSED;
+      left = be32(at + 1);
+      at += PREFIX;
+      messages++;
       continue;
     }
     const byte = load<u8>(at++);

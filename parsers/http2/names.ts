@@ -16,7 +16,12 @@ const SCRATCH: usize = memory.data(64, 8);
 /** A constant of the module as an attribute. */
 export function sayText(message: Message, id: u32, text: string): void {
   const units = changetype<usize>(text);
-  for (let i = 0; i < text.length; i++) store<u8>(SCRATCH + i, load<u8>(units + (i << 1)));
+  // Four at a time, up to three more than there are: both sides have room.
+  for (let i = 0; i < text.length; i += 4) {
+    const four = load<u64>(units + (i << 1));
+    const two = (four | (four >> 8)) & 0x0000ffff0000ffff;
+    store<u32>(SCRATCH + i, <u32>(two | (two >> 16)));
+  }
   message.string(id, SCRATCH, text.length);
 }
 

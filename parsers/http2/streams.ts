@@ -85,8 +85,14 @@ export class Streams {
     let place = hash(id) & mask;
     while (this.at(base, place).id != 0) place = (place + 1) & mask;
     const stream = this.at(base, place);
-    memory.fill(changetype<usize>(stream), 0, STREAM_SIZE);
-    stream.id = id;
+    // `memory.fill` costs more.
+    const at = changetype<usize>(stream);
+    store<u64>(at, id);
+    store<u64>(at, 0, 8);
+    for (let i: usize = 16; i < STREAM_SIZE; i += 16) {
+      store<u64>(at + i, 0);
+      store<u64>(at + i, 0, 8);
+    }
     this.count++;
     return stream;
   }
@@ -110,7 +116,10 @@ export class Streams {
   }
 }
 
-/** Consecutive streams of one side differ by two. */
+/**
+ * Consecutive streams of one side differ by two. Eight of them have one home: streams that are short take places that are
+ * still in the cache, and no place is looked for far from there.
+ */
 function hash(id: u32): u32 {
-  return (id * 0x9e3779b1) >> 15;
+  return ((id >> 4) * 0x9e3779b1) >> 15;
 }

@@ -39,5 +39,13 @@ export function putRows(engine: Engine, sealed: SealedBatch): FilledBatch {
   const numbers = new Map(resources.map((resource, number) => [resource, number]));
   const ofRows = sealed.resources.map((resource) => numbers.get(resource)!);
   engine.column(Uint32Array, l.ROW_RESOURCE, length).set(ofRows);
-  return { engine, length, words, protocols, resourceOf: (number) => resources[number]!, seal: () => sealed };
+  return {
+    engine,
+    length,
+    words,
+    protocols,
+    resourceOf: (number) => resources[number]!,
+    isLast: true,
+    seal: () => sealed,
+  };
 }

@@ -2,12 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Engine } from '../../host/engine/engine.ts';
-import { ADDRESS_TEXT_BITS, KEYS_MAX } from '../../host/engine/layout/otlp.ts';
+import { ADDRESS_TEXT_BITS, OUTPUT_BYTES } from '../../host/engine/layout/otlp.ts';
 import * as l from '../../host/engine/layout/spans.ts';
 import type { Rows } from '../../host/engine/rows.ts';
 import { OtlpEncoder } from '../../host/export/encoder/encoder.ts';
 import { SealedBatch, SPAN_SERVER, SpanBatch } from '../../host/spans/batch.ts';
 import { addressText } from '../../host/spans/endpoint.ts';
+import type { SpanProtocol } from '../../host/spans/protocols.ts';
 import { Resources } from '../../host/spans/resources.ts';
 import type { Resource } from '../../host/spans/span.ts';
 import { batch, NGINX, numbered, REDIS, SCOPE, span, textRecord } from './fixtures.ts';
@@ -18,7 +19,7 @@ const engine = new Engine();
 const encoder = new OtlpEncoder(engine, SCOPE);
 const put = (spans: SealedBatch) => putRows(engine, spans);
 
-const PER_BATCH = 1024;
+const PER_BATCH = l.ROWS_MAX;
 
 function encoded(rows: Rows) {
   return decodeProtobuf(encoder.encode(rows).body);
@@ -108,6 +109,61 @@ describe('endpoints', () => {
   }
 });
 
+describe('lengths', () => {
+  const { protocols } = numbered(1);
+  const texts = [0, 1, 15, 16, 17, 32, 33, 60, 100, 122, 123, 124, 127, 128, 129, 300, 16_380, 16_390].map(
+    (length, i) => 'ä'.repeat(i % 2 === 0 ? 0 : length >> 1).padEnd(i % 2 === 0 ? length : length - (length >> 1), 'y'),
+  );
+
+  /** Spans of a text and of a number each, whose varints are of one to eight bytes. */
+  function filled(textId: number, intId: number, known: readonly SpanProtocol[]): SpanBatch {
+    const spans = new SpanBatch(new Engine(), texts.length, known, new Resources());
+    for (const text of texts) {
+      const i = spans.length++;
+      const number = new Uint8Array(BigInt64Array.of(numberOf(i)).buffer);
+      const records = [...textRecord(textId, text), ...textRecord(intId, number)];
+      spans.columns.attributesAt[i] = spans.words;
+      spans.columns.requestAttributes[i] = 2;
+      spans.columns.words.set(records, spans.words);
+      spans.words += records.length;
+    }
+    return spans;
+  }
+
+  function numberOf(i: number): bigint {
+    return 1n << BigInt(i * 3);
+  }
+
+  test.each([1, 8, 26, 27, 35, 36, 37, 60, 120, 128])('names of %i bytes', (length) => {
+    const [textName, intName] = ['a', 'b'].map((first) => first.padEnd(length, 'x')) as [string, string];
+    const field = (name: string, type: 'string' | 'int') => {
+      return { name, type, reported: true, redaction: undefined, pairs: undefined };
+    };
+    const attributes = [undefined, field(textName, 'string'), field(intName, 'int')];
+    const protocol = {
+      ...protocols[0]!,
+      constants: {},
+      tracestateId: 0,
+      attributes,
+      nameParts: [{ attribute: textName }],
+    };
+    const spans = filled(1, 2, [protocol]);
+    const received = decodeProtobuf(new OtlpEncoder(spans.engine, SCOPE).encode(spans).body);
+    expect(received.map((one) => one.span.name)).toEqual(texts);
+    expect(received.map((one) => one.attributes)).toEqual(
+      texts.map((text, i) => ({ [textName]: `string:${text}`, [intName]: `int:${numberOf(i)}` })),
+    );
+  });
+
+  test('a protocol of thousands of names', () => {
+    const attributes = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`constant.${i}`, i]));
+    const received = encoded(put(batch(span(0, { attributes }), span(1))));
+    const told = Object.entries(attributes).map(([name, value]) => [name, `int:${value}`]);
+    expect(received[0]!.attributes).toEqual(Object.fromEntries(told));
+    expect(Object.keys(received[1]!.attributes)).toEqual(Object.keys(span(1).attributes));
+  });
+});
+
 describe('tables', () => {
   test('a number that stands for another resource is encoded anew', () => {
     const rows = put(numbered(2));
@@ -116,17 +172,6 @@ describe('tables', () => {
     expect(serviceOf(NGINX)).toEqual(['string:nginx', 'string:nginx']);
     expect(serviceOf(REDIS)).toEqual(['string:redis-server', 'string:redis-server']);
     expect(serviceOf(NGINX)).toEqual(['string:nginx', 'string:nginx']);
-  });
-
-  test('a protocol of more names than there are numbers: those that are left out do no harm', () => {
-    const names = Array.from({ length: KEYS_MAX + 100 }, (_, i) => `constant.${i}`);
-    const attributes = Object.fromEntries(names.map((name, i) => [name, i]));
-    const received = encoded(put(batch(span(0, { attributes }), span(1))));
-    const known = names.filter((name) => received[0]!.attributes[name] !== undefined);
-    expect(known.length).toBeGreaterThan(KEYS_MAX - 100);
-    expect(known).toEqual(names.slice(0, known.length));
-    for (const name of known) expect(received[0]!.attributes[name]).toBe(`int:${attributes[name]}`);
-    expect(Object.keys(received[1]!.attributes)).toEqual(Object.keys(span(1).attributes));
   });
 
   test('that are full are made anew: spans of ever new protocols and resources', () => {
@@ -150,7 +195,10 @@ describe('tables', () => {
 
 /** Bytes that are no UTF-8 become three each. */
 test('spans that might not fit are written in parts', { timeout: 60_000 }, () => {
-  const { protocols } = batch(span(0, { traceState: 'a=1' }));
+  const text = { name: 'text', type: 'string', reported: true, redaction: undefined, pairs: undefined } as const;
+  const nameParts = Array.from({ length: 80 }, () => ({ attribute: 'text' }));
+  const attributes = [undefined, text];
+  const protocols = numbered(1).protocols.map((one) => ({ ...one, tracestateId: 0, attributes, nameParts }));
   const record = textRecord(1, new Uint8Array(440).fill(0xff));
   const fresh = new Engine();
   const filled = new SpanBatch(fresh, l.ROWS_MAX, protocols, new Resources());
@@ -164,13 +212,11 @@ test('spans that might not fit are written in parts', { timeout: 60_000 }, () =>
     filled.words += record.length;
   }
   const { length } = filled;
-  expect(length).toBeGreaterThan(2000);
+  expect(length * 3 * 440 * nameParts.length).toBeGreaterThan(OUTPUT_BYTES);
   const received = decodeProtobuf(new OtlpEncoder(fresh, SCOPE).encode(filled).body);
   expect(received.map(({ span: { spanId } }) => Number.parseInt(spanId, 16))).toEqual(
     Array.from({ length }, (_, i) => i + 1),
   );
-  for (const {
-    span: { traceState },
-  } of received)
-    expect(traceState).toBe('\ufffd'.repeat(440));
+  const name = '\ufffd'.repeat(440 * nameParts.length);
+  for (const { span } of received) expect(span.name === name).toBe(true);
 });

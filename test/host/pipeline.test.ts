@@ -186,6 +186,21 @@ describe('the life of a connection', () => {
     expectBalanced(rig);
   });
 
+  test('of an ignored connection that does not fall silent the kernel is told again, now and then', () => {
+    const told: boolean[] = [];
+    const rig = createRig([line], { verdict: (_low, _high, isIgnored) => told.push(isIgnored) });
+    const talk = new Conversation(rig.source, 0);
+    talk.ask('\x16\x03\x01 something else', 1);
+    for (let second = 0; second < 12; second++) {
+      for (let record = 0; record < 3; record++) talk.answer('more of it', 2);
+      rig.pipeline.poll(second * 1000);
+    }
+    expect(told).toEqual([true, true, true]);
+    expect(rig.count('bytes_unknown')).toBe(18 + 36 * 10);
+    rig.finish();
+    expectBalanced(rig);
+  });
+
   test.each([GIVES_UP, UPGRADES, WEBSOCKET])(
     'given up (%s): what came before is kept, what comes is identified anew',
     (command) => {

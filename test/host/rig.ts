@@ -48,7 +48,8 @@ export function createRig(modules: readonly ParserModule[], options: Partial<Pip
       for (let i = 0; i < sealed.length; i++) spans.push(sealed.read(i));
     },
     verdict: (cookieLow, _, isIgnored) => {
-      if (isIgnored) ignored.push(cookieLow);
+      // Told again, as it may be at any time, it is ignored once.
+      if (isIgnored) ignored.includes(cookieLow) || ignored.push(cookieLow);
       else ignored.splice(ignored.indexOf(cookieLow), 1);
     },
     retired: ({ manifest }) => retired.push(manifest.name),

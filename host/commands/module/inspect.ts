@@ -75,7 +75,9 @@ function render({ file, bytes, sha256, signature, exports, cases, manifest }: Mo
 
 /** When the host asks identify(). */
 function asked({ magic, minBytes, ports }: Manifest): string {
-  const prefixes = magic.map((prefix) => JSON.stringify(prefix)).join(' ');
+  const bytes = magic.filter((prefix) => prefix.length === 1).join('');
+  const longer = magic.filter((prefix) => prefix.length > 1).map((prefix) => JSON.stringify(prefix));
+  const prefixes = [...(bytes === '' ? [] : [`a byte of ${JSON.stringify(bytes)}`]), ...longer].join(', or ');
   const when = magic.length === 0 ? 'about every connection' : `about what begins with ${prefixes}`;
   return `${when}, from ${minBytes} bytes on; ports ${ports.join(', ') || 'none'}`;
 }

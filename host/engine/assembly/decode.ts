@@ -29,6 +29,7 @@ import {
   LAST_SECOND,
   NEXT,
   PARSER,
+  REMIND_SHIFT,
   RESUMED,
   SKIP,
   SLOT,
@@ -83,8 +84,10 @@ function plain(at: i32, captured: u32, second: u32): bool {
   const key = connection * 2 + direction;
   const next = load<f64>(NEXT + (key << 3));
   if (!goesOn(at, key, next)) return false;
-  if (state == STATE_IGNORED) ignore(at, key, captured, next);
-  else if (!parse(at, connection, direction, captured, next)) return false;
+  if (state == STATE_IGNORED) {
+    if (isOverdue(connection, second)) return false;
+    ignore(at, key, captured, next);
+  } else if (!parse(at, connection, direction, captured, next)) return false;
   store<u32>(LAST_SECOND + (connection << 2), second);
   return true;
 }
@@ -110,6 +113,11 @@ function parse(at: i32, connection: u32, direction: u32, captured: u32, next: f6
   if (slot == 0 || ownerOf(area, slot) != <i32>connection) return false;
   take(at, connection, direction, area, slot, captured, next);
   return true;
+}
+
+/** The kernel should have stopped long ago: TypeScript reminds it. */
+function isOverdue(connection: u32, second: u32): bool {
+  return (load<u32>(LAST_SECOND + (connection << 2)) ^ second) >> REMIND_SHIFT != 0;
 }
 
 /** On its way until the kernel knows that nobody wants it. */

@@ -11,6 +11,8 @@ export const CONNECTIONS_MAX = 1 << 20;
 export const STATE_PARSED = 2;
 /** STATE of a connection whose bytes are only counted. */
 export const STATE_IGNORED = 3;
+/** When bytes of an ignored connection come in the next 1 << N seconds by the clock, the kernel is told of it once more. */
+export const REMIND_SHIFT = 2;
 /** Bits of STREAM: its position is known; what came before its next record was not wanted. */
 export const STARTED = 1;
 export const RESUMED = 4;

@@ -32,18 +32,13 @@ export const USED_PROTOCOL_COUNT = USED_RESOURCE_COUNT + 4;
 /** Address and length of the field `scope` of ScopeSpans, encoded. */
 export const SCOPE_FIELD = USED_PROTOCOL_COUNT + 4;
 
-/** Keys of one protocol have numbers below this; what there is no number for is not told. */
-export const KEYS_MAX = 1 << 14;
 /** Texts of addresses of version 6, by their bytes: address.ts. */
 export const ADDRESS_TEXT_SIZE = 64;
 export const ADDRESS_TEXT_BITS = 10;
 export const ADDRESS_TEXTS = (SCOPE_FIELD + 8 + 63) & ~63;
-/** What a key stands for in the span at work: values.ts. */
-export const KEY_SLOT = 16;
-export const KEY_SLOTS = ADDRESS_TEXTS + (ADDRESS_TEXT_SIZE << ADDRESS_TEXT_BITS);
 
 /** Records and fields that are written once and kept. */
-export const OTLP_TABLES = KEY_SLOTS + KEY_SLOT * KEYS_MAX;
+export const OTLP_TABLES = ADDRESS_TEXTS + (ADDRESS_TEXT_SIZE << ADDRESS_TEXT_BITS);
 export const OTLP_TABLES_END = OTLP_TABLES + (8 << 20);
 /** Texts of the span at work that were not UTF-8: three times the attributes of the longest pair, and more. */
 export const REPAIRED = OTLP_TABLES_END;
@@ -54,48 +49,65 @@ export const OUTPUT_SLACK = 64;
 export const OUTPUT_BYTES = METRICS_REGION - OUTPUT - OUTPUT_SLACK;
 
 // ── a protocol ───────────────────────────────────────────────────────────────────────────────────────────────────
-/**
- * Address of the key table: address and length of the encoded field `key` of each key. Two bytes before it and two behind
- * are the rest of an attribute up to its value, each a tag and a length yet to be filled in.
- */
-export const PROTOCOL_KEYS = 0;
 /** Address of the attribute table by id (a u32 each, see below), and its length. */
-export const PROTOCOL_ATTRIBUTES = 4;
-export const PROTOCOL_ATTRIBUTE_COUNT = 8;
+export const PROTOCOL_ATTRIBUTES = 0;
+export const PROTOCOL_ATTRIBUTE_COUNT = 4;
 /** Address of the constants (CONSTANT_SIZE each), and how many. */
-export const PROTOCOL_CONSTANTS = 12;
-export const PROTOCOL_CONSTANT_COUNT = 16;
+export const PROTOCOL_CONSTANTS = 8;
+export const PROTOCOL_CONSTANT_COUNT = 12;
 /** Addresses of the two span name templates (lists of parts), address and length of the last resort. */
-export const PROTOCOL_NAME = 20;
-export const PROTOCOL_NAME_FALLBACK = 24;
-export const PROTOCOL_NAME_PLAIN = 28;
-export const PROTOCOL_TRACESTATE_ID = 36;
-/** Keys (u16) that the host sets, NO_KEY where the protocol has none. */
-export const PROTOCOL_STATUS_KEY = 44;
-export const PROTOCOL_REQUEST_BODY_KEY = 46;
-export const PROTOCOL_RESPONSE_BODY_KEY = 48;
-export const PROTOCOL_ERROR_TYPE_KEY = 50;
+export const PROTOCOL_NAME = 16;
+export const PROTOCOL_NAME_FALLBACK = 20;
+export const PROTOCOL_NAME_PLAIN = 24;
+export const PROTOCOL_TRACESTATE_ID = 32;
+/** Keys that the host sets, NO_KEY where the protocol has none. */
+export const PROTOCOL_STATUS_KEY = 36;
+export const PROTOCOL_REQUEST_BODY_KEY = 40;
+export const PROTOCOL_RESPONSE_BODY_KEY = 44;
+export const PROTOCOL_ERROR_TYPE_KEY = 48;
 export const PROTOCOL_PARTIAL_KEY = 52;
-export const PROTOCOL_SUSPECT_KEY = 54;
-export const PROTOCOL_SERVER_ADDRESS_KEY = 56;
-export const PROTOCOL_SERVER_PORT_KEY = 58;
-export const PROTOCOL_CLIENT_ADDRESS_KEY = 60;
-export const PROTOCOL_CLIENT_PORT_KEY = 62;
-export const PROTOCOL_PEER_ADDRESS_KEY = 64;
-export const PROTOCOL_PEER_PORT_KEY = 66;
-export const PROTOCOL_FIRST_BYTE_KEY = 40;
+export const PROTOCOL_SUSPECT_KEY = 56;
+export const PROTOCOL_SERVER_ADDRESS_KEY = 60;
+export const PROTOCOL_SERVER_PORT_KEY = 64;
+export const PROTOCOL_CLIENT_ADDRESS_KEY = 68;
+export const PROTOCOL_CLIENT_PORT_KEY = 72;
+export const PROTOCOL_PEER_ADDRESS_KEY = 76;
+export const PROTOCOL_PEER_PORT_KEY = 80;
+export const PROTOCOL_FIRST_BYTE_KEY = 84;
 /** Whose value says whether a client produces or consumes: of messaging protocols alone. */
-export const PROTOCOL_OPERATION_KEY = 42;
-export const PROTOCOL_SIZE = 72;
+export const PROTOCOL_OPERATION_KEY = 88;
+/**
+ * Which of server, client and peer, address and port of each, somebody else sets or asks for: a bit each in this order. Of
+ * the others nothing has to be known.
+ */
+export const PROTOCOL_SHARED = 92; // u8
+export const PROTOCOL_SIZE = 96;
 
-export const NO_KEY = 0xffff;
+export const NO_KEY = 0;
 
-/** In the attribute table: the key in the low half, the type in the high one; 0 for an id that is not reported. */
-export const ATTRIBUTE_TYPE_SHIFT = 16;
+/** A key is the address of its record, a multiple of the record's size. */
+export const KEY_SIZE = 64;
+/** What it stands for in the span at work: a stamp with the kind in the lowest byte, and the value. u64 each. */
+export const KEY_NOTE = 0;
+export const KEY_VALUE = 8;
+/** Address and length (u16) of the encoded field `key`. */
+export const KEY_NAME = 16;
+export const KEY_NAME_LENGTH = 20;
+/**
+ * An attribute up to its value: tag, a length yet to be filled in, the field `key`, tag and length of the field `value`. How
+ * long that is (u16); KEY_NO_HEAD when there is no room for it.
+ */
+export const KEY_HEAD_LENGTH = 22;
+export const KEY_HEAD = 24;
+export const KEY_HEAD_MAX = 40;
+export const KEY_NO_HEAD = 0xff;
 
-/** A constant: u16 key, u8 kind, its value (values.ts), and address and length of it as an encoded attribute. */
+/** In the attribute table: the key, and the type in the bits that are free in it; 0 for an id that is not reported. */
+export const ATTRIBUTE_TYPE = 0xf;
+
+/** A constant: key, u8 kind, its value (values.ts), and address and length of it as an encoded attribute. */
 export const CONSTANT_KEY = 0;
-export const CONSTANT_KIND = 2;
+export const CONSTANT_KIND = 4;
 export const CONSTANT_VALUE = 8;
 export const CONSTANT_ENCODED = 16;
 export const CONSTANT_SIZE = 24;

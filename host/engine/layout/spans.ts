@@ -4,8 +4,8 @@
  */
 import { SPANS_REGION } from './regions.ts';
 
-/** Rows of a batch at most. */
-export const ROWS_MAX = 8192;
+/** Rows that are filled before somebody must take them: they, their attributes and what is encoded of them fit the L2 cache. */
+export const ROWS_MAX = 512;
 
 /** Bits of ROW_FLAGS. */
 export const SPAN_SERVER = 1;

@@ -61,7 +61,14 @@ export class OtlpEncoder {
       const middle = (from + to) >>> 1;
       return Buffer.concat([this.#encodeRange(rows, from, middle), this.#encodeRange(rows, middle, to)]);
     }
-    return this.#engine.u8.slice(l.OUTPUT, this.#engine.exports.encodeRows!() as number);
+    return this.#copyOut(this.#engine.exports.encodeRows!() as number);
+  }
+
+  /** Unlike a slice, whose memory is zeroed first. */
+  #copyOut(end: number): Uint8Array<ArrayBuffer> {
+    const copy = Buffer.allocUnsafeSlow(end - l.OUTPUT);
+    copy.set(this.#engine.u8.subarray(l.OUTPUT, end));
+    return copy;
   }
 
   /** Those of the selected rows. Like OpenTelemetry's resources: what they gain later is not seen. Returns their bytes. */

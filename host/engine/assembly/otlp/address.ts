@@ -4,6 +4,9 @@
  */
 import { ADDRESS_TEXT_BITS, ADDRESS_TEXT_SIZE, ADDRESS_TEXTS } from '../../layout/otlp';
 
+/** Longest text (39 characters), and what a copy of whole blocks takes. */
+export const ADDRESS_MAX: i32 = 48;
+
 const INET: u32 = 2;
 const INET6: u32 = 10;
 
@@ -34,25 +37,22 @@ export function isKnown(family: u32): bool {
   return family == INET || family == INET6;
 }
 
-/** Address of an address's four bytes if it is one of version 4, if only in the clothes of version 6; else 0. */
-export function inetOf(at: usize, family: u32): usize {
-  if (family == INET) return at;
-  return load<u64>(at) == 0 && load<u32>(at, 8) == 0xffff_0000 ? at + 12 : 0;
+/** Writes the text of an address of a known family; returns its length. It touches ADDRESS_MAX bytes. */
+export function putAddress(to: usize, at: usize, family: u32): usize {
+  if (family == INET) return putInet(to, at);
+  return load<u64>(at) == 0 && load<u32>(at, 8) == 0xffff_0000 ? putInet(to, at + 12) : putInet6(to, at);
 }
 
-/** The text of four bytes, and behind it whatever. */
-export function inetText(at: usize): v128 {
+/** In one store: it is copied at once, which a store of parts would hold up. */
+function putInet(to: usize, at: usize): usize {
+  const lengths = octetLength(load<u8>(at)) + octetLength(load<u8>(at, 1));
   const start = <u64>octet(load<u8>(at)) | ((<u64>octet(load<u8>(at, 1))) << (octetLength(load<u8>(at)) << 3));
-  const end = <u64>octet(load<u8>(at, 2)) | ((<u64>octet(load<u8>(at, 3))) << (octetLength(load<u8>(at, 2)) << 3));
+  const third = octetLength(load<u8>(at, 2));
+  const end = <u64>octet(load<u8>(at, 2)) | ((<u64>octet(load<u8>(at, 3))) << (third << 3));
   // Of the first eight bytes, 4 to 8 are the start's.
-  const bits = (octetLength(load<u8>(at)) + octetLength(load<u8>(at, 1))) << 3;
-  const low = start | ((end << (bits >> 1)) << (bits >> 1));
-  return i64x2.replace_lane(i64x2.splat(low), 1, end >> (64 - bits));
-}
-
-export function inetLength(at: usize): usize {
-  const start = octetLength(load<u8>(at)) + octetLength(load<u8>(at, 1));
-  return <usize>(start + octetLength(load<u8>(at, 2)) + octetLength(load<u8>(at, 3))) - 1;
+  const low = start | ((end << (lengths << 2)) << (lengths << 2));
+  v128.store(to, i64x2.replace_lane(i64x2.splat(low), 1, end >> (64 - (lengths << 3))));
+  return <usize>(lengths + third + octetLength(load<u8>(at, 3))) - 1;
 }
 
 function octet(value: u32): u32 {
@@ -64,10 +64,10 @@ function octetLength(value: u32): u64 {
 }
 
 /**
- * Where the text of an address of version 6 is kept. Clients are fewer than connections, and to write one takes far longer
- * than to find it; it is kept with the address that it is of, until another one needs the place.
+ * Clients are fewer than connections, and to write such a text takes far longer than to find it; so it is kept with the
+ * address that it is of, until another one needs the place.
  */
-export function inet6Text(at: usize): usize {
+function putInet6(to: usize, at: usize): usize {
   const mixed = (load<u64>(at) * 0x9e37_79b9_7f4a_7c15) ^ load<u64>(at, 8);
   const place = <u32>((mixed * 0xbf58_476d_1ce4_e5b9) >> (64 - ADDRESS_TEXT_BITS));
   const kept: usize = ADDRESS_TEXTS + place * ADDRESS_TEXT_SIZE;
@@ -76,11 +76,10 @@ export function inet6Text(at: usize): usize {
     v128.store(kept, address);
     store<u8>(kept, <u8>(writeInet6(kept + TEXT, at) - kept - TEXT), LENGTH);
   }
-  return kept + TEXT;
-}
-
-export function inet6Length(text: usize): usize {
-  return load<u8>(text + LENGTH - TEXT);
+  v128.store(to, v128.load(kept, TEXT));
+  v128.store(to, v128.load(kept, TEXT + 16), 16);
+  v128.store(to, v128.load(kept, TEXT + 32), 32);
+  return load<u8>(kept, LENGTH);
 }
 
 /** The longest run of two or more zero groups, the first of equals, becomes "::". */

@@ -4,7 +4,7 @@
  */
 import { ATTRIBUTE_VALUE } from '../../../../parsers/sdk/abi';
 import {
-  ATTRIBUTE_TYPE_SHIFT,
+  ATTRIBUTE_TYPE,
   BOOLEAN,
   CONSTANT_ENCODED,
   CONSTANT_KEY,
@@ -20,7 +20,6 @@ import {
   PROTOCOL_CONSTANTS,
   PROTOCOL_ERROR_TYPE_KEY,
   PROTOCOL_FIRST_BYTE_KEY,
-  PROTOCOL_KEYS,
   PROTOCOL_PARTIAL_KEY,
   PROTOCOL_REQUEST_BODY_KEY,
   PROTOCOL_RESPONSE_BODY_KEY,
@@ -45,7 +44,7 @@ import { ERROR, ONE_WAY, PARTIAL, SERVER, SUSPECT } from './flags';
 import { addText, writeLists } from './lists';
 import { copyBytes } from './protobuf';
 import { NUMBER_MAX, OTHER_LENGTH, other, writeDecimal } from './text';
-import { beginValues, contentOf, isFinal, isSet, kindOf, note, setInt, setNumber, setText } from './values';
+import { beginValues, claim, contentOf, isSet, kindOf, setAnyText, setInt, setNumber, setText } from './values';
 
 const NS_PER_SECOND: f64 = 1e9;
 
@@ -56,17 +55,16 @@ export let traceStateLength: usize = 0;
 
 /** Writes them; returns where they end. */
 export function writeAttributes(to: usize, row: u32, protocol: usize, flags: u32): usize {
-  const keys = <usize>load<u32>(protocol, PROTOCOL_KEYS);
   beginValues(to);
-  to = setMessage(to, row, protocol, keys);
-  to = setPeer(to, keys, row, protocol, (flags & SERVER) != 0);
+  to = setMessage(to, row, protocol);
+  to = setPeer(to, row, protocol, (flags & SERVER) != 0);
   to = setConstants(to, protocol);
-  to = setOutcome(to, row, protocol, keys, flags);
-  return writeLists(to, keys);
+  to = setOutcome(to, row, protocol, flags);
+  return writeLists(to);
 }
 
 /** What request and response said; later values of a key win. */
-function setMessage(to: usize, row: u32, protocol: usize, keys: usize): usize {
+function setMessage(to: usize, row: u32, protocol: usize): usize {
   const table = <usize>load<u32>(protocol, PROTOCOL_ATTRIBUTES);
   const known = load<u32>(protocol, PROTOCOL_ATTRIBUTE_COUNT);
   traceStateLength = 0;
@@ -78,11 +76,11 @@ function setMessage(to: usize, row: u32, protocol: usize, keys: usize): usize {
     const length = <usize>(head >> 16);
     const value = at + ATTRIBUTE_VALUE;
     const field = id < known ? load<u32>(table + (id << 2)) : 0;
-    const key = field & 0xffff;
-    const kind = field >> ATTRIBUTE_TYPE_SHIFT;
-    if (kind == TEXT) to = setText(to, keys, key, value, length);
-    else if (kind == INT) to = length == 8 ? setInt(to, keys, key, load<u64>(value)) : to;
-    else if (field != 0) to = setOther(to, keys, key, kind, value, length);
+    const key = <usize>(field & ~ATTRIBUTE_TYPE);
+    const kind = field & ATTRIBUTE_TYPE;
+    if (kind == TEXT) to = setText(to, key, value, length);
+    else if (kind == INT) to = length == 8 ? setInt(to, key, load<u64>(value)) : to;
+    else if (field != 0) to = setOther(to, key, kind, value, length);
     else if (id == load<u32>(protocol, PROTOCOL_TRACESTATE_ID) && id != 0) {
       traceStateAt = value;
       traceStateLength = length;
@@ -92,19 +90,18 @@ function setMessage(to: usize, row: u32, protocol: usize, keys: usize): usize {
   return to;
 }
 
-function setOther(to: usize, keys: usize, key: u32, kind: u32, value: usize, length: usize): usize {
+function setOther(to: usize, key: usize, kind: u32, value: usize, length: usize): usize {
   if (kind == TEXTS) addText(key, value, length);
-  else if (kind == BOOLEAN && length == 1) return setNumber(to, keys, key, kind, load<u8>(value) != 0 ? 1 : 0);
-  else if (kind == DOUBLE && length == 8) return setNumber(to, keys, key, kind, load<u64>(value));
+  else if (kind == BOOLEAN && length == 1) return setNumber(to, key, kind, load<u8>(value) != 0 ? 1 : 0);
+  else if (kind == DOUBLE && length == 8) return setNumber(to, key, kind, load<u64>(value));
   return to;
 }
 
 function setConstants(to: usize, protocol: usize): usize {
   let constant = <usize>load<u32>(protocol, PROTOCOL_CONSTANTS);
   for (let left = load<u32>(protocol, PROTOCOL_CONSTANT_COUNT); left > 0; left--) {
-    const key = <u32>load<u16>(constant, CONSTANT_KEY);
-    if (!isFinal(key)) {
-      note(key, load<u8>(constant, CONSTANT_KIND), load<u64>(constant, CONSTANT_VALUE));
+    const key = <usize>load<u32>(constant, CONSTANT_KEY);
+    if (claim(key, load<u8>(constant, CONSTANT_KIND), load<u64>(constant, CONSTANT_VALUE))) {
       const from = <usize>load<u32>(constant, CONSTANT_ENCODED);
       to = copyTo(to, from, from + load<u32>(constant, CONSTANT_ENCODED + 4));
     }
@@ -114,45 +111,45 @@ function setConstants(to: usize, protocol: usize): usize {
 }
 
 /** Status, body sizes, and what the flags say. */
-function setOutcome(to: usize, row: u32, protocol: usize, keys: usize, flags: u32): usize {
+function setOutcome(to: usize, row: u32, protocol: usize, flags: u32): usize {
   const status = load<u32>(ROW_STATUS + (row << 2));
   const statusKey = key(protocol, PROTOCOL_STATUS_KEY);
-  if (statusKey != NO_KEY && status != 0 && !isSet(statusKey)) to = setInt(to, keys, statusKey, status);
+  if (statusKey != NO_KEY && status != 0 && !isSet(statusKey)) to = setInt(to, statusKey, status);
   const requestBodyKey = key(protocol, PROTOCOL_REQUEST_BODY_KEY);
   const requestBody = load<f64>(ROW_REQUEST_BODY + (row << 3));
-  if (requestBodyKey != NO_KEY && requestBody > 0) to = setInt(to, keys, requestBodyKey, <u64>requestBody);
+  if (requestBodyKey != NO_KEY && requestBody > 0) to = setInt(to, requestBodyKey, <u64>requestBody);
   const responseBodyKey = key(protocol, PROTOCOL_RESPONSE_BODY_KEY);
   const responseBody = load<f64>(ROW_RESPONSE_BODY + (row << 3));
   if (responseBodyKey != NO_KEY && !(flags & ONE_WAY) && responseBody >= 0) {
-    to = setInt(to, keys, responseBodyKey, <u64>responseBody);
+    to = setInt(to, responseBodyKey, <u64>responseBody);
   }
   const firstByte = load<f64>(ROW_FIRST_BYTE + (row << 3));
   if (firstByte > 0) {
     const seconds = reinterpret<u64>(firstByte / NS_PER_SECOND);
-    to = setNumber(to, keys, key(protocol, PROTOCOL_FIRST_BYTE_KEY), DOUBLE, seconds);
+    to = setNumber(to, key(protocol, PROTOCOL_FIRST_BYTE_KEY), DOUBLE, seconds);
   }
-  return flags & (ERROR | PARTIAL | SUSPECT) ? setFlags(to, protocol, keys, flags, status) : to;
+  return flags & (ERROR | PARTIAL | SUSPECT) ? setFlags(to, protocol, flags, status) : to;
 }
 
-function setFlags(to: usize, protocol: usize, keys: usize, flags: u32, status: u32): usize {
+function setFlags(to: usize, protocol: usize, flags: u32, status: u32): usize {
   if (flags & ERROR)
-    to = setErrorType(to, keys, key(protocol, PROTOCOL_ERROR_TYPE_KEY), key(protocol, PROTOCOL_STATUS_KEY), status);
-  if (flags & PARTIAL) to = setNumber(to, keys, key(protocol, PROTOCOL_PARTIAL_KEY), BOOLEAN, 1);
-  if (flags & SUSPECT) to = setNumber(to, keys, key(protocol, PROTOCOL_SUSPECT_KEY), BOOLEAN, 1);
+    to = setErrorType(to, key(protocol, PROTOCOL_ERROR_TYPE_KEY), key(protocol, PROTOCOL_STATUS_KEY), status);
+  if (flags & PARTIAL) to = setNumber(to, key(protocol, PROTOCOL_PARTIAL_KEY), BOOLEAN, 1);
+  if (flags & SUSPECT) to = setNumber(to, key(protocol, PROTOCOL_SUSPECT_KEY), BOOLEAN, 1);
   return to;
 }
 
 /** Unless the message names it: the status in its own words, as a number, or that there is none. */
-function setErrorType(to: usize, keys: usize, errorType: u32, statusKey: u32, status: u32): usize {
+function setErrorType(to: usize, errorType: usize, statusKey: usize, status: u32): usize {
   if (isSet(errorType)) return to;
-  if (status == 0) return setText(to, keys, errorType, other(), OTHER_LENGTH);
+  if (status == 0) return setAnyText(to, errorType, other(), OTHER_LENGTH);
   const said = statusKey != NO_KEY && isSet(statusKey);
   const content = said ? contentOf(statusKey) : 0;
   if (said && kindOf(statusKey) == TEXT) {
-    return setText(to, keys, errorType, <usize>(content & 0xffff_ffff), <usize>(content >> 32));
+    return setAnyText(to, errorType, <usize>(content & 0xffff_ffff), <usize>(content >> 32));
   }
   const number = said && kindOf(statusKey) == INT ? content : status;
-  return setText(to, keys, errorType, numberText, writeDecimal(numberText, <i64>number) - numberText);
+  return setAnyText(to, errorType, numberText, writeDecimal(numberText, <i64>number) - numberText);
 }
 
 function copyTo(to: usize, from: usize, end: usize): usize {
@@ -160,6 +157,6 @@ function copyTo(to: usize, from: usize, end: usize): usize {
   return to + (end - from);
 }
 
-function key(protocol: usize, offset: usize): u32 {
-  return load<u16>(protocol + offset);
+function key(protocol: usize, offset: usize): usize {
+  return load<u32>(protocol + offset);
 }

@@ -1,5 +1,5 @@
 /** Attributes that are lists of texts: a message's records hold one element each, and those of a list need not follow each other. */
-import { ABSENT, TEXTS } from '../../layout/otlp';
+import { ABSENT, NO_KEY, TEXTS } from '../../layout/otlp';
 import { BYTES, tag, varintLength, writeBytes, writeVarint } from './protobuf';
 import { asUtf8, utf8Length } from './utf8';
 import { contentOf, kindOf, note, writeHead } from './values';
@@ -26,14 +26,14 @@ export function beginLists(): void {
 }
 
 /** Adds to the list under the key; the low half of its value is the first element's place, the high half the last one's. */
-export function addText(key: u32, at: usize, length: usize): void {
+export function addText(key: usize, at: usize, length: usize): void {
   const kind = kindOf(key);
   if ((kind != ABSENT && kind != TEXTS) || elementCount == TEXTS_MAX) return;
   const element = elements + elementCount * ELEMENT;
   store<u32>(element, <u32>asUtf8(at, length));
   store<u32>(element, <u32>utf8Length, 4);
   store<u32>(element, LAST, NEXT);
-  store<u32>(element, kind == ABSENT ? key : LAST, KEY);
+  store<u32>(element, kind == ABSENT ? <u32>key : NO_KEY, KEY);
   const place = <u64>elementCount;
   elementCount++;
   const list = contentOf(key);
@@ -42,17 +42,17 @@ export function addText(key: u32, at: usize, length: usize): void {
 }
 
 /** Those that nothing came after which took their place. */
-export function writeLists(to: usize, keys: usize): usize {
+export function writeLists(to: usize): usize {
   for (let i: u32 = 0; i < elementCount; i++) {
-    const key = load<u32>(elements + i * ELEMENT, KEY);
-    if (key != LAST && kindOf(key) == TEXTS) to = writeList(to, keys, key, i);
+    const key = <usize>load<u32>(elements + i * ELEMENT, KEY);
+    if (key != NO_KEY && kindOf(key) == TEXTS) to = writeList(to, key, i);
   }
   return to;
 }
 
-function writeList(to: usize, keys: usize, key: u32, start: u32): usize {
+function writeList(to: usize, key: usize, start: u32): usize {
   const length = arrayLength(start);
-  to = writeHead(to, keys, key, 1 + varintLength(length) + length);
+  to = writeHead(to, key, 1 + varintLength(length) + length);
   store<u8>(to, tag(ARRAY_VALUE, BYTES));
   to = writeVarint(to + 1, length);
   for (let i = start; i != LAST; i = load<u32>(elements + i * ELEMENT, NEXT)) {

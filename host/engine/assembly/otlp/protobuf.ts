@@ -14,7 +14,7 @@ export const ROOM: usize = 4;
 export const SHORT: usize = 0x80;
 
 /** Numbers below this are four bytes at most. */
-const SPREAD_MAX: u64 = 1 << 28;
+export const SPREAD_MAX: u64 = 1 << 28;
 /** Bytes of all ones, then as many zeroes: the 16 from 16 - n on keep n of 16 bytes. */
 const KEEP: usize = memory.data<u64>([-1, -1, 0, 0]);
 
@@ -32,12 +32,15 @@ export function writeVarint(to: usize, value: u64): usize {
     store<u8>(to, <u8>value);
     return to + 1;
   }
-  if (value < SPREAD_MAX) {
-    const length = spreadLength(<u32>value);
-    store<u32>(to, spread(<u32>value) | (0x0080_8080 & ((1 << ((<u32>length - 1) << 3)) - 1)));
-    return to + length;
-  }
-  return writeExactVarint(to, value);
+  if (value >= SPREAD_MAX) return writeExactVarint(to, value);
+  const length = spreadLength(<u32>value);
+  store<u32>(to, spreadVarint(<u32>value, length));
+  return to + length;
+}
+
+/** Its varint of so many bytes (`spreadLength`), of a number below SPREAD_MAX. */
+export function spreadVarint(value: u32, length: usize): u32 {
+  return spread(value) | (0x0080_8080 & ((1 << ((<u32>length - 1) << 3)) - 1));
 }
 
 /** Touches nothing behind it. */
@@ -60,8 +63,8 @@ function spread(value: u32): u32 {
   return (value & 0x7f) | ((value & 0x3f80) << 1) | ((value & 0x1f_c000) << 2) | ((value & 0xfe0_0000) << 3);
 }
 
-/** Bytes of a number that is not 0: its bits by seven, rounded up. */
-function spreadLength(value: u32): usize {
+/** Bytes of its varint: its bits by seven, rounded up. */
+export function spreadLength(value: u32): usize {
   return ((31 - clz(value)) * 9 + 73) >> 6;
 }
 
@@ -79,7 +82,7 @@ export function copyBytes(to: usize, from: usize, length: usize): void {
   for (let i: usize = 16; i < length; i += 16) v128.store(to + i, v128.load(from + i));
 }
 
-/** The same; returns whether all of it is ASCII. */
+/** As `copyBytes`; returns whether all of it is ASCII. */
 export function copyText(to: usize, from: usize, length: usize): bool {
   let all = i8x16.splat(0);
   let i: usize = 0;

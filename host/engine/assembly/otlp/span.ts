@@ -120,7 +120,7 @@ function writeKind(at: usize, row: u32, protocol: usize, flags: u32): void {
 /** As host/spans/protocols.ts has it. */
 function kindOfSpan(protocol: usize, flags: u32): u8 {
   if (flags & SERVER) return KIND_SERVER;
-  const operation = <u32>load<u16>(protocol, PROTOCOL_OPERATION_KEY);
+  const operation = <usize>load<u32>(protocol, PROTOCOL_OPERATION_KEY);
   if (operation == NO_KEY || kindOf(operation) != TEXT) return KIND_CLIENT;
   const value = contentOf(operation);
   if (isText(value, 'send') || isText(value, 'create')) return KIND_PRODUCER;

@@ -1,11 +1,37 @@
 /**
  * The attributes of the span at work. Each is written where the span stands as soon as its value is known, and what it is
- * is noted under the number of its key in the span's protocol. A key that is set again loses what was written of it before.
- * `keys` is the protocol's key table (layout/otlp.ts); setters return where the span's attributes end now.
+ * is noted in its key's record (layout/otlp.ts). A key that is set again loses what was written of it before. Setters return
+ * where the span's attributes end now.
  */
-import { ABSENT, DOUBLE, INT, KEY_SLOT, KEY_SLOTS, KEYS_MAX, TEXT, TEXTS } from '../../layout/otlp';
+import {
+  ABSENT,
+  DOUBLE,
+  INT,
+  KEY_HEAD,
+  KEY_HEAD_LENGTH,
+  KEY_NAME,
+  KEY_NAME_LENGTH,
+  KEY_NO_HEAD,
+  KEY_NOTE,
+  KEY_VALUE,
+  TEXT,
+  TEXTS,
+} from '../../layout/otlp';
 import { beginLists } from './lists';
-import { BYTES, copyBytes, copyText, FIXED64, SHORT, tag, VARINT, varintLength, writeVarint } from './protobuf';
+import {
+  BYTES,
+  copyBytes,
+  copyText,
+  FIXED64,
+  SHORT,
+  SPREAD_MAX,
+  spreadLength,
+  spreadVarint,
+  tag,
+  VARINT,
+  varintLength,
+  writeVarint,
+} from './protobuf';
 import { asUtf8, beginRepairs, utf8Length } from './utf8';
 
 // Fields of the specification's messages: KeyValue { key 1, value 2 }, AnyValue { string 1, bool 2, int 3, double 4 }.
@@ -16,129 +42,102 @@ const BOOL_VALUE: u8 = 2;
 const INT_VALUE: u8 = 3;
 const DOUBLE_VALUE: u8 = 4;
 
-// What is noted of a key: the span's stamp and the kind, u32 each, then the content, as the kinds of layout/otlp.ts say.
-const CONTENT: usize = 8;
+/** Below a stamp: the kind. */
+const KINDS: u64 = 0x100;
 
-/** Notes of other spans bear other stamps. */
-let stamp: u32 = 0;
+/** Notes of other spans bear other stamps; there are more than there will be spans. */
+let stamp: u64 = 0;
 /** Where the span's attributes begin. */
 let first: usize = 0;
 
 /** Begins a span whose attributes begin there. */
 export function beginValues(at: usize): void {
   first = at;
+  stamp += KINDS;
   beginLists();
   beginRepairs();
-  if (++stamp != 0) return;
-  memory.fill(KEY_SLOTS, 0, KEY_SLOT * KEYS_MAX);
-  stamp = 1;
 }
 
-export function isSet(key: u32): bool {
-  return load<u32>(slot(key)) == stamp;
+export function isSet(key: usize): bool {
+  return (load<u64>(key, KEY_NOTE) ^ stamp) < KINDS;
 }
 
-export function kindOf(key: u32): u32 {
-  const head = load<u64>(slot(key));
-  return <u32>head == stamp ? <u32>(head >> 32) : ABSENT;
+export function kindOf(key: usize): u32 {
+  const kind = load<u64>(key, KEY_NOTE) ^ stamp;
+  return kind < KINDS ? <u32>kind : ABSENT;
 }
 
-export function contentOf(key: u32): u64 {
-  return load<u64>(slot(key), CONTENT);
+export function contentOf(key: usize): u64 {
+  return load<u64>(key, KEY_VALUE);
 }
 
-/** Only lists give way to what comes after them. */
-export function isFinal(key: u32): bool {
-  const head = load<u64>(slot(key));
-  return <u32>head == stamp && <u32>(head >> 32) != TEXTS;
+/** Notes the value unless the key has one that stays; returns whether. Only lists give way to what comes after them. */
+export function claim(key: usize, kind: u32, content: u64): bool {
+  if (isSet(key) && kindOf(key) != TEXTS) return false;
+  note(key, kind, content);
+  return true;
 }
 
 /** That the key's value is written, or (of a list) will be. */
-export function note(key: u32, kind: u32, content: u64): void {
-  store<u64>(slot(key), <u64>stamp | ((<u64>kind) << 32));
-  store<u64>(slot(key), content, CONTENT);
+export function note(key: usize, kind: u32, content: u64): void {
+  store<u64>(key, stamp | kind, KEY_NOTE);
+  store<u64>(key, content, KEY_VALUE);
 }
 
 /** Text of any bytes: those that are no UTF-8 are repaired. */
-export function setText(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
-  if (isSet(key)) to = remove(to, keys, key);
-  const text = writeTextHead(to, keys, key, length);
-  if (!copyText(text, at, length)) return setUnicode(to, keys, key, at, length);
-  note(key, TEXT, <u64>at | ((<u64>length) << 32));
+export function setText(to: usize, key: usize, at: usize, length: usize): usize {
+  const headLength = <usize>load<u16>(key, KEY_HEAD_LENGTH);
+  if (headLength + length >= SHORT || isSet(key)) return setAnyText(to, key, at, length);
+  const text = writeTextHead(to, key, headLength, length);
+  if (!copyText(text, at, length)) return setAnyText(to, key, at, length);
+  note(key, TEXT, textValue(at, length));
   return text + length;
 }
 
-function setUnicode(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
+/** Of any length, and though it may be set. */
+export function setAnyText(to: usize, key: usize, at: usize, length: usize): usize {
+  if (isSet(key)) to = remove(to, key);
   at = asUtf8(at, length);
   length = utf8Length;
-  note(key, TEXT, <u64>at | ((<u64>length) << 32));
-  return writeText(to, keys, key, at, length);
+  note(key, TEXT, textValue(at, length));
+  to = writeHead(to, key, 1 + varintLength(length) + length);
+  store<u8>(to, tag(STRING_VALUE, BYTES));
+  to = writeVarint(to + 1, length);
+  copyBytes(to, at, length);
+  return to + length;
 }
 
-export function setInt(to: usize, keys: usize, key: u32, value: u64): usize {
-  if (isSet(key)) to = remove(to, keys, key);
+export function setInt(to: usize, key: usize, value: u64): usize {
+  if (isSet(key)) to = remove(to, key);
   note(key, INT, value);
-  return writeInt(to, keys, key, value);
+  if (value < SPREAD_MAX && load<u16>(key, KEY_HEAD_LENGTH) != KEY_NO_HEAD) {
+    return writeShortInt(to, key, <u32>value, spreadLength(<u32>value));
+  }
+  to = writeHead(to, key, 1 + varintLength(value));
+  store<u8>(to, tag(INT_VALUE, VARINT));
+  return writeVarint(to + 1, value);
 }
 
 /** A DOUBLE or a BOOLEAN. */
-export function setNumber(to: usize, keys: usize, key: u32, kind: u32, value: u64): usize {
-  if (isSet(key)) to = remove(to, keys, key);
+export function setNumber(to: usize, key: usize, kind: u32, value: u64): usize {
+  if (isSet(key)) to = remove(to, key);
   note(key, kind, value);
   if (kind == DOUBLE) {
-    to = writeHead(to, keys, key, 9);
+    to = writeHead(to, key, 9);
     store<u8>(to, tag(DOUBLE_VALUE, FIXED64));
     store<u64>(to, value, 1);
     return to + 9;
   }
-  to = writeHead(to, keys, key, 2);
+  to = writeHead(to, key, 2);
   store<u8>(to, tag(BOOL_VALUE, VARINT));
   store<u8>(to, <u8>value, 1);
   return to + 2;
 }
 
-/** UTF-8. */
-export function writeText(to: usize, keys: usize, key: u32, at: usize, length: usize): usize {
-  to = writeTextHead(to, keys, key, length);
-  copyBytes(to, at, length);
-  return to + length;
-}
-
-export function writeInt(to: usize, keys: usize, key: u32, value: u64): usize {
-  to = writeHead(to, keys, key, 1 + varintLength(value));
-  store<u8>(to, tag(INT_VALUE, VARINT));
-  return writeVarint(to + 1, value);
-}
-
 /** An attribute up to its AnyValue, of so many bytes. */
-export function writeHead(to: usize, keys: usize, key: u32, valueLength: usize): usize {
-  const name = <usize>load<u32>(keys + (key << 3));
-  const nameLength = <usize>load<u32>(keys + (key << 3), 4);
-  const length = nameLength + 2 + valueLength;
-  if (length >= SHORT) return writeLongHead(to, name, nameLength, valueLength);
-  copyBytes(to, name - 2, nameLength + 4);
-  store<u8>(to, <u8>length, 1);
-  store<u8>(to + nameLength, <u8>valueLength, 3);
-  return to + nameLength + 4;
-}
-
-/** An attribute up to its text of so many bytes. */
-export function writeTextHead(to: usize, keys: usize, key: u32, textLength: usize): usize {
-  const name = <usize>load<u32>(keys + (key << 3));
-  const nameLength = <usize>load<u32>(keys + (key << 3), 4);
-  const length = nameLength + 4 + textLength;
-  if (length >= SHORT) {
-    to = writeLongHead(to, name, nameLength, 1 + varintLength(textLength) + textLength);
-    store<u8>(to, tag(STRING_VALUE, BYTES));
-    return writeVarint(to + 1, textLength);
-  }
-  copyBytes(to, name - 2, nameLength + 4);
-  store<u8>(to, <u8>length, 1);
-  store<u32>(to + nameLength, <u32>((textLength + 2) | ((<u32>tag(STRING_VALUE, BYTES)) << 8) | (textLength << 16)), 3);
-  return to + nameLength + 6;
-}
-
-function writeLongHead(to: usize, name: usize, nameLength: usize, valueLength: usize): usize {
+export function writeHead(to: usize, key: usize, valueLength: usize): usize {
+  const name = <usize>load<u32>(key, KEY_NAME);
+  const nameLength = <usize>load<u16>(key, KEY_NAME_LENGTH);
   store<u8>(to, tag(SPAN_ATTRIBUTES, BYTES));
   to = writeVarint(to + 1, nameLength + 1 + varintLength(valueLength) + valueLength);
   copyBytes(to, name, nameLength);
@@ -147,11 +146,45 @@ function writeLongHead(to: usize, name: usize, nameLength: usize, valueLength: u
   return writeVarint(to + 1, valueLength);
 }
 
+/** An attribute up to its text, both of which together are SHORT. */
+export function writeTextHead(to: usize, key: usize, headLength: usize, length: usize): usize {
+  copyHead(to, key, headLength);
+  store<u8>(to, <u8>(headLength + length), 1);
+  const end = to + headLength;
+  store<u8>(end - 1, <u8>(length + 2));
+  store<u16>(end, <u16>(tag(STRING_VALUE, BYTES) | (length << 8)));
+  return end + 2;
+}
+
+/** An attribute with a head, of a number whose varint has so many bytes. */
+export function writeShortInt(to: usize, key: usize, value: u32, length: usize): usize {
+  const headLength = <usize>load<u16>(key, KEY_HEAD_LENGTH);
+  copyHead(to, key, headLength);
+  store<u8>(to, <u8>(headLength - 1 + length), 1);
+  const end = to + headLength;
+  store<u8>(end - 1, <u8>(length + 1));
+  store<u8>(end, tag(INT_VALUE, VARINT));
+  store<u32>(end, spreadVarint(value, length), 1);
+  return end + 1 + length;
+}
+
+/** May write up to 30 bytes behind it. */
+function copyHead(to: usize, key: usize, headLength: usize): void {
+  v128.store(to, v128.load(key, KEY_HEAD));
+  v128.store(to, v128.load(key, KEY_HEAD + 16), 16);
+  if (headLength > 32) store<u64>(to, load<u64>(key, KEY_HEAD + 32), 32);
+}
+
+/** The value of a TEXT. */
+export function textValue(at: usize, length: usize): u64 {
+  return <u64>at | ((<u64>length) << 32);
+}
+
 /** What is written of the key; returns where the attributes end without it. Rare: few keys are set twice. */
-function remove(to: usize, keys: usize, key: u32): usize {
+function remove(to: usize, key: usize): usize {
   if (kindOf(key) == TEXTS) return to;
-  const name = <usize>load<u32>(keys + (key << 3));
-  const nameLength = <usize>load<u32>(keys + (key << 3), 4);
+  const name = <usize>load<u32>(key, KEY_NAME);
+  const nameLength = <usize>load<u16>(key, KEY_NAME_LENGTH);
   for (let at = first; at < to; ) {
     let shift: u32 = 0;
     let length: usize = 0;
@@ -166,8 +199,4 @@ function remove(to: usize, keys: usize, key: u32): usize {
     at = end;
   }
   return to;
-}
-
-function slot(key: u32): usize {
-  return KEY_SLOTS + key * KEY_SLOT;
 }
