@@ -196,6 +196,11 @@ export class Pipeline {
     this.#metrics?.ended(tgid);
   }
 
+  /** After `finish`, where more pipelines come: nothing of this one, nor of its connections, may be used any more. */
+  release(): void {
+    this.#engine.release();
+  }
+
   /** Bytes of memory that grow with traffic. */
   get parserMemoryBytes(): number {
     let bytes = 0;

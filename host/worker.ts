@@ -13,6 +13,7 @@ import type { Taken } from './metrics/table.ts';
 import { Pipeline, type PipelineOptions } from './pipeline.ts';
 import { C, type Counters } from './self/counters.ts';
 import { createLog, type Log } from './self/log.ts';
+import { releaseStartUp } from './self/memory.ts';
 import { resourceAttributes } from './self/resource.ts';
 import { Shard } from './shard.ts';
 import { samplerOf } from './spans/sampler.ts';
@@ -106,6 +107,7 @@ async function main(port: NonNullable<typeof parentPort>, input: WorkerInput): P
       pipeline.processEnded(command.tgid);
     } else report(serve(command, pipeline, log));
   });
+  releaseStartUp();
   report({ type: 'ready' });
   await shard.run();
   ring.close();

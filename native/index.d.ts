@@ -83,16 +83,12 @@ export class Ring {
  */
 export function copyPieces(source: ArrayBuffer, target: ArrayBuffer, table: Uint32Array, count: number): void;
 
-/**
- * Keeps the pages of a buffer small, also where transparent huge pages are "always": memory that is large and touched
- * here and there would otherwise grow by 2 MiB with each touch. Of a buffer that begins or ends within a page, that page
- * is left as it is. Does nothing on a kernel without huge pages; throws with the errno's name when the kernel refuses.
- */
-export function noHugePages(buffer: ArrayBuffer): void;
+/** Fills a buffer with zeroes by giving its pages back to the system: however large it is, it costs what was touched. */
+export function wipe(buffer: ArrayBuffer): void;
 
 /**
- * Tells malloc, for the whole process and from now on, to give large blocks back when they are freed and to make no heap
- * for each thread.
+ * For the whole process and from now on: malloc gives large blocks back when they are freed and makes no heap for each
+ * thread, and the kernel uses no huge pages.
  */
 export function keepHeapLean(): void;
 

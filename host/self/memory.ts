@@ -1,6 +1,6 @@
 /**
- * Memory of the process beyond what the stages hold: what start-up leaves, and what malloc keeps. Only the main thread's
- * business; a worker's young generation is bounded where it is started (workers.ts).
+ * Memory of the process beyond what the stages hold: what start-up leaves, and what malloc keeps. A worker's young
+ * generation is bounded where it is started (workers.ts).
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -20,8 +20,8 @@ export function trimHeap(): void {
 }
 
 /**
- * Gives back what only start-up needed: the garbage of loading and admission, and the young generation that grew with it.
- * V8 would keep both, because an idle thread gives it no cause to collect. Takes some 30 ms.
+ * Gives back what only start-up of this thread needed: the garbage of loading and admission, and the young generation that
+ * grew with it. V8 would keep both, because an idle thread gives it no cause to collect. Takes some 30 ms.
  */
 export function releaseStartUp(): void {
   // The one way to a full collection without a command-line flag: it shows in contexts made while the flag is set.

@@ -97,11 +97,11 @@ Napi::Value realtime_offset(const Napi::CallbackInfo &info)
 	return halves;
 }
 
-void no_huge_pages_of(const Napi::CallbackInfo &info)
+void wipe_buffer(const Napi::CallbackInfo &info)
 {
 	guarded(info.Env(), [&] {
 		Bytes buffer = array_buffer_of(info[0], "buffer");
-		no_huge_pages(buffer.data, buffer.size);
+		wipe(buffer.data, buffer.size);
 	});
 }
 
@@ -120,7 +120,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports)
 	exports.Set("Capture", CaptureObject::define(env));
 	exports.Set("Ring", RingObject::define(env));
 	exports.Set("copyPieces", Napi::Function::New<copy_pieces>(env, "copyPieces"));
-	exports.Set("noHugePages", Napi::Function::New<no_huge_pages_of>(env, "noHugePages"));
+	exports.Set("wipe", Napi::Function::New<wipe_buffer>(env, "wipe"));
 	exports.Set("keepHeapLean", Napi::Function::New<keep_heap_lean_now>(env, "keepHeapLean"));
 	exports.Set("trimHeap", Napi::Function::New<trim_heap_now>(env, "trimHeap"));
 	exports.Set("probe", Napi::Function::New<probe_features>(env, "probe"));

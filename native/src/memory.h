@@ -7,10 +7,10 @@
 namespace spanwire
 {
 
-// Pages that lie wholly in this range stay small: touched here and there, it does not grow by 2 MiB each time.
-void no_huge_pages(uint8_t *data, size_t size);
+// Zeroes, and the pages go back to the system. Only for memory that is no file's and nobody else's.
+void wipe(uint8_t *data, size_t size);
 
-// Large blocks go back to the system when they are freed, and threads share heaps: from now on.
+// Large blocks go back to the system when they are freed, threads share heaps, pages are small: from now on.
 void keep_heap_lean();
 
 // Gives back what malloc keeps though nobody uses it.

@@ -62,6 +62,7 @@ export function createRig(modules: readonly ParserModule[], options: Partial<Pip
   const finish = () => {
     run();
     pipeline.finish();
+    pipeline.release();
     return spans;
   };
   const count = (name: CounterId) => sumCounters([counters])[name];

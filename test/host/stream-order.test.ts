@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Connections } from '../../host/conn/connections.ts';
 import { type ChunkSink, StreamOrder } from '../../host/conn/stream-order.ts';
+import { Engine } from '../../host/engine/engine.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD_SIZE } from '../../host/kernel/layout.ts';
 import { createCounters, sumCounters } from '../../host/self/counters.ts';
 import { createRecord, type RecordFields } from './scripted-source.ts';
@@ -19,7 +20,8 @@ type Event =
 class Rig implements ChunkSink {
   readonly events: Event[] = [];
   readonly counters = createCounters();
-  readonly connections = new Connections({ resourceOf: () => ({ attributes: {} }) });
+  readonly engine = new Engine();
+  readonly connections = new Connections({ resourceOf: () => ({ attributes: {} }) }, this.engine);
   readonly order: StreamOrder;
   #batch: Uint8Array = new Uint8Array(0);
 
@@ -316,6 +318,7 @@ describe('StreamOrder', () => {
         expect(rig.order.holes).toBe(0);
         const lost = sent.filter((one) => one.lost).reduce((sum, { moved }) => sum + moved, 0);
         if (!expireOften) expect(rig.count('bytes_gap_lost')).toBe(lost);
+        rig.engine.release();
       }),
       { numRuns: 300 },
     );

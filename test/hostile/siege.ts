@@ -4,6 +4,7 @@
  * own times, whatever the module does.
  */
 import { expect } from 'vitest';
+import type { CounterId } from '../../host/self/counters.ts';
 import type { ParserModule } from '../../host/wasm/admit.ts';
 import { loadModules, shippedModuleFolder } from '../../host/wasm/load.ts';
 import type { ModuleStatus } from '../../host/wasm/modules.ts';
@@ -24,6 +25,8 @@ export interface Siege extends Rig {
   readonly attackers: readonly Conversation[];
   /** One exchange on every other connection, and the attack in the middle of it. */
   round(attack?: (attackers: readonly Conversation[]) => void): void;
+  /** Of all, but for the slots of the others that had to grow: each of HTTP/1, which asks in pieces. */
+  count(name: CounterId): number;
   /** The hostile module as `module ls` shows it. */
   status(): ModuleStatus;
   /** The spans of the hostile protocol. */
@@ -62,7 +65,8 @@ export function besiege(
     for (const one of all) one.answer('E hello', 2);
   });
   const stolen = () => rig.spans.filter(({ protocol }) => protocol === 'hostile');
-  return { ...rig, attackers, round, status, stolen, expectHeld };
+  const count: Rig['count'] = (name) => rig.count(name) - (name === 'slots_grown' ? neighbours.grown() : 0);
+  return { ...rig, count, attackers, round, status, stolen, expectHeld };
 }
 
 /** HTTP/1 and Redis as their clients and servers speak it, in pieces, each exchange at a time of its own. */
@@ -72,6 +76,7 @@ function createNeighbours(rig: Rig) {
   const expected: string[] = [];
   let time = FIRST_NS;
   let cookie = 100_000;
+  let grown = LONG;
   let open: { talk: Conversation; name: string; from: number; rest: string; answer: string }[] = [];
 
   function ask(talk: Conversation, name: string, request: string, answer: string) {
@@ -81,6 +86,7 @@ function createNeighbours(rig: Rig) {
   }
 
   function begin() {
+    grown++;
     const webNow = [...web, new Conversation(rig.source, 50, { cookie: cookie++ })];
     const cacheNow = [...cache, new Conversation(rig.source, 51, { cookie: cookie++, localPort: 6379 })];
     for (const talk of webNow) {
@@ -120,5 +126,5 @@ function createNeighbours(rig: Rig) {
     expect(found.sort()).toEqual(expected.toSorted());
   }
 
-  return { begin, middle, end, expectWhole };
+  return { begin, middle, end, expectWhole, grown: () => grown };
 }

@@ -1,7 +1,7 @@
 /**
  * The addon used as it should be, from several threads, and as it should not be: an error with a code each time.
  */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { type Capture, type CaptureOptions, readBpfObject } from '../../host/kernel/addon.ts';
@@ -52,31 +52,32 @@ describe('copyPieces', () => {
   });
 });
 
-describe('noHugePages', () => {
-  /** KiB of this process's memory that the kernel keeps in small pages by advice; proc_pid_smaps(5), "nh". */
-  const advised = () =>
-    readFileSync('/proc/self/smaps', 'utf8')
-      .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
-      .filter((mapping) => /^VmFlags:.* nh\b/m.test(mapping))
-      .reduce((sum, mapping) => sum + Number(/^Size: +(\d+) kB$/m.exec(mapping)?.[1]), 0);
-
-  it.runIf(existsSync('/sys/kernel/mm/transparent_hugepage'))('advises all pages of a buffer', () => {
-    const before = advised();
-    const memory = new WebAssembly.Memory({ initial: 512, maximum: 512 });
-    addon.noHugePages(memory.buffer);
-    expect(advised() - before).toBe(512 * 64);
-    new Uint8Array(memory.buffer).fill(7);
-    expect(new Uint8Array(memory.buffer).every((byte) => byte === 7)).toBe(true);
+describe('wipe', () => {
+  it.each([0, 1, 4096, 65_536, 1_000_000])('zeroes %d bytes, and none beside them', (size) => {
+    const memory = new WebAssembly.Memory({ initial: 17, maximum: 17 });
+    for (const buffer of [new ArrayBuffer(size), memory.buffer]) {
+      new Uint8Array(buffer).fill(7);
+      addon.wipe(buffer);
+      expect(new Uint8Array(buffer).some((byte) => byte !== 0)).toBe(false);
+      new Uint8Array(buffer).fill(9);
+      expect(new Uint8Array(buffer).every((byte) => byte === 9)).toBe(true);
+    }
   });
 
-  it('leaves alone what holds no page, and refuses what is no buffer', () => {
-    for (const size of [0, 1, 4096]) expect(() => addon.noHugePages(new ArrayBuffer(size))).not.toThrow();
+  it('refuses what is no buffer', () => {
     const gone = new ArrayBuffer(65536);
     structuredClone(gone, { transfer: [gone] });
-    expect(() => addon.noHugePages(gone)).toThrow(failure('ERR_DETACHED'));
+    expect(() => addon.wipe(gone)).toThrow(failure('ERR_DETACHED'));
     for (const bad of [undefined, 'text', 65536, new Uint8Array(65536), new SharedArrayBuffer(65536)]) {
-      expect(() => addon.noHugePages(wrong(bad))).toThrow(failure('ERR_INVALID_ARG_TYPE'));
+      expect(() => addon.wipe(wrong(bad))).toThrow(failure('ERR_INVALID_ARG_TYPE'));
     }
+  });
+});
+
+describe('keepHeapLean', () => {
+  it('leaves the process without huge pages', () => {
+    addon.keepHeapLean();
+    expect(readFileSync('/proc/self/status', 'utf8')).toMatch(/^THP_enabled:\s+0$/m);
   });
 });
 
