@@ -15,7 +15,11 @@ const SCOPE = { name: 'spanwire', version: '0.0.0' };
 
 export function createEncoder(): Encode {
   const encoder = new BatchEncoder(SCOPE);
-  return (batch) => encoder.encode(batch).bytes;
+  return (batch) => {
+    const request = encoder.encode(batch);
+    request.release?.();
+    return request.bytes;
+  };
 }
 
 /** The objects that OpenTelemetry's SDK would have made, and its serializer. */

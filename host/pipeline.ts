@@ -13,11 +13,11 @@
  * Everything runs on one thread, pulled by `poll`; nothing waits and nothing is called back later.
  */
 import { Connections, FREE, IGNORED, type ProcessFacts, secondOf } from './conn/connections.ts';
-import { type LoadReport, Router } from './conn/router.ts';
+import { Router } from './conn/router.ts';
 import { StreamOrder } from './conn/stream-order.ts';
 import { takeCounters } from './engine/counters.ts';
 import { Engine } from './engine/engine.ts';
-import { CONNECTIONS_MAX } from './engine/layout/connections.ts';
+import { CONNECTIONS_MAX, REMIND_SHIFT } from './engine/layout/connections.ts';
 import { BATCH, BATCH_BYTES, RECORDS, TRIED } from './engine/layout/front.ts';
 import { FLAG_ORIGIN_KNOWN, KIND_CLOSE, KIND_DATA, KIND_EOF, RECORD, RECORD_SIZE } from './kernel/layout.ts';
 import type { RecordSource } from './kernel/source.ts';
@@ -32,7 +32,7 @@ import { ProtocolTable } from './spans/protocols.ts';
 import type { Sampler } from './spans/sampler.ts';
 import type { FilledBatch } from './spans/span.ts';
 import type { ParserModule } from './wasm/admit.ts';
-import { type LoadedModule, type ModuleStatus, ShardModules } from './wasm/modules.ts';
+import { type LoadedModule, type LoadReport, type ModuleStatus, ShardModules } from './wasm/modules.ts';
 import { NO_SETTINGS, type Settings } from './wasm/settings.ts';
 import { Staging } from './wasm/staging.ts';
 
@@ -247,7 +247,7 @@ export class Pipeline {
       c.begin(connection, u32, u16, u8, at);
       this.#counters[C.connections_opened]! += 1;
     }
-    if (kind === KIND_DATA && c.state[connection] === IGNORED) this.#router.remind(connection, second);
+    if (kind === KIND_DATA && c.state[connection] === IGNORED) this.#remind(connection, second);
     c.lastSecond[connection] = second;
     const direction = u8[at + RECORD.direction]! & 1;
     const originKnown = (u16[(at + RECORD.flags) >>> 1]! & FLAG_ORIGIN_KNOWN) !== 0;
@@ -266,6 +266,16 @@ export class Pipeline {
       if (c.state[connection] !== IGNORED) this.#order.close(connection, u32, at, originKnown);
       this.#end(connection, u32[word]!, u32[word + 1]!);
     }
+  }
+
+  /**
+   * Bytes of an ignored connection came: a verdict may have got lost, as the kernel keeps no more than so many for
+   * connections that are silent. Now and then it is told again.
+   */
+  #remind(connection: number, second: number): void {
+    const { lastSecond, cookieLow, cookieHigh } = this.connections;
+    if ((lastSecond[connection]! ^ second) >>> REMIND_SHIFT === 0) return;
+    this.#options.verdict(cookieLow[connection]!, cookieHigh[connection]!, true);
   }
 
   #setTime(nowMs: number): void {

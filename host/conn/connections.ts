@@ -90,6 +90,7 @@ export class Connections {
   readonly resource: Uint32Array;
   readonly resources = new Resources();
   readonly #processes: ProcessFacts;
+  readonly #ports: [number, number] = [0, 0];
   #capacity = 0;
 
   constructor(processes: ProcessFacts, engine = new Engine()) {
@@ -154,6 +155,13 @@ export class Connections {
     for (let i = 0; i < ADDRESS_WORDS; i++) this.#addressWords[connection * ADDRESS_WORDS + i] = u32[from + i]!;
     // Asked for now, while the process is surely alive; the answer is cached per process.
     this.resource[connection] = this.resources.acquire(this.#processes.resourceOf(this.tgid[connection]!));
+  }
+
+  /** Both ports; good until the next call. */
+  portsOf(connection: number): readonly [number, number] {
+    this.#ports[0] = this.localPort[connection]!;
+    this.#ports[1] = this.remotePort[connection]!;
+    return this.#ports;
   }
 
   /** An ignored connection is wanted again, from whatever comes next. */

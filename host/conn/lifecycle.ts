@@ -8,7 +8,6 @@
  * but for CLOSING, which the router sets.
  */
 import * as abi from '../../parsers/sdk/abi.ts';
-import { REMIND_SHIFT } from '../engine/layout/connections.ts';
 import { C, type Counters } from '../self/counters.ts';
 import { PAIRING_MODES, type Pairing } from '../spans/pairing.ts';
 import type { OutputConsumer } from '../wasm/consumer.ts';
@@ -131,16 +130,6 @@ export class Lifecycle {
   ignore(connection: number): void {
     const c = this.#connections;
     c.state[connection] = IGNORED;
-    this.#verdict(c.cookieLow[connection]!, c.cookieHigh[connection]!, true);
-  }
-
-  /**
-   * Bytes of an ignored connection came at `second`: a verdict may have got lost, as the kernel keeps no more than so many
-   * for connections that are silent. Now and then it is told again.
-   */
-  remind(connection: number, second: number): void {
-    const c = this.#connections;
-    if ((c.lastSecond[connection]! ^ second) >>> REMIND_SHIFT === 0) return;
     this.#verdict(c.cookieLow[connection]!, c.cookieHigh[connection]!, true);
   }
 

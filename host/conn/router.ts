@@ -15,7 +15,7 @@ import type { HeldChunk } from '../wasm/arena.ts';
 import type { Failure, OutputConsumer } from '../wasm/consumer.ts';
 import { type Consequence, RECOVER, RETIRE } from '../wasm/failures.ts';
 import type { ParserInstance } from '../wasm/instance.ts';
-import type { LoadedModule, ShardModules } from '../wasm/modules.ts';
+import type { LoadedModule, LoadReport, ShardModules } from '../wasm/modules.ts';
 import { CLOSING, type Connections, IDENTIFYING, PARSED, secondOf } from './connections.ts';
 import {
   type BufferedChunk,
@@ -40,14 +40,6 @@ export interface RouterOptions {
   readonly retired: (parser: ParserModule, reason: string) => void;
 }
 
-/** What a load did, for the log. */
-export interface LoadReport {
-  readonly moved: number;
-  readonly draining: number;
-  /** Unknown connections that are looked at again. */
-  readonly revived: number;
-}
-
 export class Router implements ChunkSink, OutputConsumer {
   readonly #connections: Connections;
   readonly #modules: ShardModules;
@@ -60,9 +52,8 @@ export class Router implements ChunkSink, OutputConsumer {
   #second = 0;
   /** Those that may claim a connection; undefined when that may have changed. */
   #probers: readonly Prober[] | undefined;
-  /** The chunk of the batch that is being identified, and the ports of its connection: written anew for each. */
+  /** The chunk of the batch that is being identified. */
   readonly #placed = new PlacedChunk();
-  readonly #ports: [number, number] = [0, 0];
   /** Connections whose parser gave up; modules that failed; connections that speak something else from here on. */
   #lost: number[] = [];
   #failing: LoadedModule[] = [];
@@ -106,7 +97,29 @@ export class Router implements ChunkSink, OutputConsumer {
   ): void {
     this.#counters[C.chunks]! += 1;
     this.#counters[C.bytes_gap_truncated]! += wireLength - length;
-    this.#place(connection, direction, source, length, wireLength, timeLow, timeHigh, offset);
+    const c = this.#connections;
+    if (c.state[connection] === IDENTIFYING && length > 0) {
+      const bytes = c.engine.u8.subarray(source, source + length);
+      const chunk = this.#placed.set(direction, bytes, wireLength, timeLow, timeHigh, offset);
+      if (!this.#identify(connection, chunk)) return;
+    }
+    if (c.state[connection] === PARSED) {
+      const { instance } = this.#modules.at(c.parser[connection]!);
+      if (!instance.hasRoom(length)) this.#flushOne(instance);
+    }
+    if (c.state[connection] === PARSED) {
+      const { instance } = this.#modules.at(c.parser[connection]!);
+      const slot = instance.slotOf(connection);
+      if (slot === 0) return;
+      const from = direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
+      const needed = offset + wireLength <= c.skip[connection * 2 + direction]! ? 0 : length;
+      instance.push(slot, abi.DATA, from, source, needed, wireLength, timeLow, timeHigh, offset);
+      this.#counters[C.bytes_skipped]! += length - needed;
+    } else if (c.state[connection] === IDENTIFYING) {
+      // Its module has failed since.
+      const bytes = c.engine.u8.slice(source, source + length);
+      this.#offer(connection, { direction, bytes, wireLength, timeLow, timeHigh, offset });
+    } else this.#pass(connection, wireLength);
   }
 
   held(
@@ -159,11 +172,6 @@ export class Router implements ChunkSink, OutputConsumer {
     for (const connection of closed) this.#lifecycle.release(connection, this);
     this.#settle();
     return closed;
-  }
-
-  /** Bytes of an ignored connection came: is it time to tell the kernel again? */
-  remind(connection: number, second: number): void {
-    this.#lifecycle.remind(connection, second);
   }
 
   // ── modules come and go ──
@@ -259,9 +267,7 @@ export class Router implements ChunkSink, OutputConsumer {
     this.#counters[counter]! += 1;
     const { name, version } = parser.manifest;
     const fields = { module: name, version, during, reason, connections: connections.length, action };
-    const pauseMs =
-      failures.pausedUntil > now && action !== RETIRE ? Math.round(failures.pausedUntil - now) : undefined;
-    this.#options.log.error({ ...fields, ...(pauseMs !== undefined && { pauseMs }) }, 'parser failed');
+    this.#options.log.error({ ...fields, ...failures.pauseAt(now) }, 'parser failed');
     if (action !== RECOVER) this.#failing.push(module);
     if (action === RETIRE) this.#options.retired(parser, reason);
     return action;
@@ -281,40 +287,6 @@ export class Router implements ChunkSink, OutputConsumer {
     else this.#identify(connection, chunk);
   }
 
-  /** A chunk of the batch: nobody copies it who does not keep it. */
-  #place(
-    connection: number,
-    direction: number,
-    source: number,
-    length: number,
-    wireLength: number,
-    timeLow: number,
-    timeHigh: number,
-    offset: number,
-  ): void {
-    const c = this.#connections;
-    if (c.state[connection] === PARSED) {
-      const { instance } = this.#modules.at(c.parser[connection]!);
-      if (!instance.hasRoom(length)) this.#flushOne(instance);
-    }
-    const state = c.state[connection]!;
-    if (state === PARSED) {
-      const { instance } = this.#modules.at(c.parser[connection]!);
-      const slot = instance.slotOf(connection);
-      if (slot === 0) return;
-      const from = direction === c.clientDirection[connection] ? abi.FROM_CLIENT : abi.FROM_SERVER;
-      const needed = offset + wireLength <= c.skip[connection * 2 + direction]! ? 0 : length;
-      instance.push(slot, abi.DATA, from, source, needed, wireLength, timeLow, timeHigh, offset);
-      this.#counters[C.bytes_skipped]! += length - needed;
-    } else if (state !== IDENTIFYING || length === 0) this.#pass(connection, wireLength);
-    else {
-      const bytes = c.engine.u8.subarray(source, source + length);
-      const chunk = this.#placed.set(direction, bytes, wireLength, timeLow, timeHigh, offset);
-      if (this.#identify(connection, chunk))
-        this.#place(connection, direction, source, length, wireLength, timeLow, timeHigh, offset);
-    }
-  }
-
   /** A chunk that is only counted. In front of an unknown connection's next one, that is a hole. */
   #pass(connection: number, wireLength: number): void {
     const c = this.#connections;
@@ -329,7 +301,7 @@ export class Router implements ChunkSink, OutputConsumer {
     const c = this.#connections;
     const midStream = c.midStream[connection] === 1;
     const client = c.clientDirection[connection]!;
-    const verdict = this.#identifier.offer(connection, chunk, client, midStream, this.#portsOf(connection));
+    const verdict = this.#identifier.offer(connection, chunk, client, midStream, this.#connections.portsOf(connection));
     if (verdict === UNDECIDED) return false;
     if (verdict === UNKNOWN) {
       this.#counters[C.bytes_unknown]! += chunk.wireLength;
@@ -343,7 +315,7 @@ export class Router implements ChunkSink, OutputConsumer {
   /** The connection ends undecided: false when nobody claims it. */
   #conclude(connection: number): boolean {
     const client = this.#connections.clientDirection[connection]!;
-    const verdict = this.#identifier.conclude(connection, client, this.#portsOf(connection));
+    const verdict = this.#identifier.conclude(connection, client, this.#connections.portsOf(connection));
     if (verdict !== UNKNOWN) this.#begin(connection, verdict);
     return verdict !== UNKNOWN;
   }
@@ -353,13 +325,6 @@ export class Router implements ChunkSink, OutputConsumer {
     if (!this.#lifecycle.start(connection, parser, 0, this)) return;
     // Offered, not parsed: a failure in between sends the rest back to identification.
     for (const early of chunks) this.#offer(connection, early);
-  }
-
-  #portsOf(connection: number): readonly [number, number] {
-    const c = this.#connections;
-    this.#ports[0] = c.localPort[connection]!;
-    this.#ports[1] = c.remotePort[connection]!;
-    return this.#ports;
   }
 
   #parse(connection: number, chunk: BufferedChunk): void {

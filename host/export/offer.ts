@@ -23,6 +23,7 @@ export class BatchOffer implements Offer {
     return this.#sealed;
   }
 
+  /** One sink's, which releases it. */
   get encoded(): EncodedSpans {
     this.#encoded ??= this.#encoder.encode(this.#batch);
     return this.#encoded;

@@ -5,7 +5,7 @@
  */
 import type { InstrumentationScope } from '@opentelemetry/core';
 import type { ExportOutcome, Offer, SpanSink, Taken } from '../spans/span.ts';
-import { SEND_ENCODED } from './encoder/request.ts';
+import { sendEncoded } from './encoder/request.ts';
 import type { ExportLog } from './failure-log.ts';
 import { READ_SPANS } from './joined-spans.ts';
 import { bridgeDiagnostics, shorten } from './otel-diagnostics.ts';
@@ -30,7 +30,7 @@ export function createOtlpSink(config: OtlpConfig, scope: InstrumentationScope, 
   switch (otlpProtocol(config)) {
     case 'grpc':
       return new OtlpSink({
-        ...SEND_ENCODED,
+        ...sendEncoded(),
         open: async () => (await import('./otlp-grpc.ts')).openGrpcClient(config),
       });
     case 'http/json':
@@ -40,7 +40,7 @@ export function createOtlpSink(config: OtlpConfig, scope: InstrumentationScope, 
       });
     case 'http/protobuf':
       return new OtlpSink({
-        ...SEND_ENCODED,
+        ...sendEncoded(),
         open: async () => (await import('./otlp-http.ts')).openProtobufClient(config),
       });
   }

@@ -181,7 +181,7 @@ export class ExportQueue<T extends Taken = Taken> {
     const startedAt = now();
     for (;;) {
       const outcome = await this.#try(spans);
-      if (outcome.ok) return this.#succeeded(spans.length);
+      if (outcome.ok) return this.#succeeded(spans);
       if (!outcome.retry) return this.#failed(spans.length, outcome);
       if (this.#closed) return;
       const hopeless = now() - startedAt >= giveUpMs;
@@ -230,8 +230,9 @@ export class ExportQueue<T extends Taken = Taken> {
     return false;
   }
 
-  #succeeded(spans: number): void {
-    this.#settle('spans_exported', spans);
+  #succeeded(spans: T): void {
+    this.#settle('spans_exported', spans.length);
+    spans.release?.();
     this.#backoff.reset();
     this.#failures.worked();
   }
@@ -247,10 +248,11 @@ export class ExportQueue<T extends Taken = Taken> {
   #shed(): void {
     const { capacitySpans, capacityBatches } = this.#options;
     while (this.#waiting.length > 0 && (this.#queued > capacitySpans || this.#waiting.length > capacityBatches)) {
-      const { length } = this.#waiting.shift()!;
+      const dropped = this.#waiting.shift()!;
       this.#ready = Math.max(0, this.#ready - 1);
-      this.#settle('spans_dropped_queue_full', length);
-      this.#failures.overflowed(capacitySpans, length);
+      this.#settle('spans_dropped_queue_full', dropped.length);
+      this.#failures.overflowed(capacitySpans, dropped.length);
+      dropped.release?.();
     }
   }
 

@@ -43,6 +43,8 @@ export interface Span {
 export interface Taken {
   readonly length: number;
   readonly bytes: number;
+  /** Nobody reads it any more: its memory may be used for something else. */
+  release?(): void;
 }
 
 /** Spans that are read one by one: reading builds the object, nothing is cached. */

@@ -47,4 +47,10 @@ export class FailurePolicy {
     this.#isPaused = false;
     return true;
   }
+
+  /** For the log: how long a pause that has just begun lasts. */
+  pauseAt(nowMs: number): { readonly pauseMs?: number } {
+    const pauseMs = Math.round(this.pausedUntil - nowMs);
+    return pauseMs > 0 && Number.isFinite(pauseMs) ? { pauseMs } : {};
+  }
 }

@@ -39,6 +39,14 @@ export interface Takeover {
   readonly draining: number;
 }
 
+/** What a load did, for the log. */
+export interface LoadReport {
+  readonly moved: number;
+  readonly draining: number;
+  /** Unknown connections that are looked at again. */
+  readonly revived: number;
+}
+
 /** What `spanwire module ls` shows of a module on a shard. */
 export interface ModuleStatus {
   readonly name: string;

@@ -41,9 +41,19 @@ export function walk(c: Connection, half: Half, chunk: Chunk, isClient: bool): v
   half.isFresh = false;
   while (half.taken < half.size) {
     if (half.skip > 0) {
-      if (!pass(c, half, chunk)) return;
+      if (!passWhole(half, chunk) && !pass(c, half, chunk)) return;
     } else if (!step(c, half, chunk, isClient)) return;
   }
+}
+
+/** Bytes of no interest that all lie in the chunk: so it is with most. */
+function passWhole(half: Half, chunk: Chunk): bool {
+  const bytes = half.skip;
+  if ((half.length | half.capturing) != 0 || chunk.length < bytes) return false;
+  chunk.advance(bytes);
+  half.taken += bytes;
+  half.skip = 0;
+  return true;
 }
 
 /** Passes over the bytes of a field, or takes them as a text; false when the chunk is used up. */
@@ -200,14 +210,27 @@ function widthOf(char: u32): u32 {
 function read(c: Connection, half: Half, chunk: Chunk, isClient: bool, char: u32): bool {
   const width = widthOf(char);
   if (width > 0) {
-    half.place++;
-    skipBytes(half, width);
+    passNumbers(half, width);
     return true;
   }
   if (char == 0x3f) return openNullable(half, chunk);
   if (isClosing(char)) return close(half, chunk, char);
   if (isOpening(char)) return char == 0x7b ? next(half) : openArray(half, chunk, char);
   return char >= 0x61 ? readPlain(half, chunk, char) : readFound(c, half, chunk, isClient, char);
+}
+
+/** This field of so many bytes, and those of fixed length behind it. */
+function passNumbers(half: Half, width: u32): void {
+  let bytes = width;
+  let place = half.place + 1;
+  while (place < schemaLength) {
+    const more = widthOf(letter(place));
+    if (more == 0) break;
+    bytes += more;
+    place++;
+  }
+  half.place = place;
+  skipBytes(half, bytes);
 }
 
 /** A struct, or none when the byte before it is negative. */

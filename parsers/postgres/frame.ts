@@ -11,7 +11,7 @@ import { hasRoom, hint } from '../sdk/output';
 import { TRIAL } from '../sdk/resync';
 import { readClient, readUntyped } from './client';
 import { begins, fits, HEADER, isUntyped, SSL_REQUEST, UNTYPED_HEADER } from './header';
-import { readServer } from './server';
+import { isInRows, readServer, takeRows } from './server';
 import { areaSize, BAD_BYTES, Connection, Half, LOST_BYTES } from './state';
 import { forgetStatements, forgetUnanswered } from './statement';
 
@@ -25,6 +25,7 @@ const YES_TLS: u8 = 0x53;
 const YES_GSS: u8 = 0x47;
 const NO: u8 = 0x4e;
 const ERROR_TYPE: u8 = 0x45;
+const ROW: u8 = 0x44;
 
 /** False when the output is full before the chunk is used up, or the connection goes on as another. */
 export function consume(chunk: Chunk): bool {
@@ -47,6 +48,7 @@ export function consume(chunk: Chunk): bool {
 
 function readFrame(c: Connection, half: Half, chunk: Chunk): void {
   const isClient = chunk.direction == FROM_CLIENT;
+  if (!isClient && half.taken == 0 && half.isSynced && passRows(c, chunk)) return;
   const size = areaSize(isClient);
   if (!half.reach(chunk, HEADER, half.area, size)) return;
   const type = <u32>load<u8>(frameAt);
@@ -58,6 +60,25 @@ function readFrame(c: Connection, half: Half, chunk: Chunk): void {
   if (!half.whole(chunk, <u64>length + 1, half.area, size) || !half.confirm()) return;
   if (isClient) readClient(c, type, chunk.timestamp);
   else if (!readServer(c, type, chunk.timestamp)) loseStep(c, half, chunk.direction, BAD_BYTES);
+}
+
+/** Rows one after the other that lie whole in the chunk, as most of an answer does; false when none begins here. */
+function passRows(c: Connection, chunk: Chunk): bool {
+  if (!isInRows(c)) return false;
+  const end = chunk.end;
+  let at = <usize>chunk.data;
+  let rows: u32 = 0;
+  while (end - at > HEADER && load<u8>(at) == ROW) {
+    const length = be32(at + 1);
+    if (!fits(ROW, length, false) || length >= <u32>(end - at)) break;
+    at += length + 1;
+    rows++;
+  }
+  if (rows == 0) return false;
+  const bytes = <u32>(at - chunk.data);
+  takeRows(c, rows, bytes);
+  chunk.advance(bytes);
+  return true;
 }
 
 function readStart(c: Connection, half: Half, chunk: Chunk): void {

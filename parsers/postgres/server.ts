@@ -84,6 +84,19 @@ function take(c: Connection, body: u64): void {
   c.responseBody += body;
 }
 
+/** An answer has begun that rows may belong to. */
+export function isInRows(c: Connection): bool {
+  return c.aligned && c.responding && (c.due == QUERY || c.due == EXECUTE);
+}
+
+/** So many rows, of `bytes` bytes in all. */
+export function takeRows(c: Connection, rows: u32, bytes: u32): void {
+  c.responseBytes += bytes;
+  c.responseBody += bytes - rows * HEADER;
+  c.rows += rows;
+  c.hasRows = true;
+}
+
 function begin(c: Connection): void {
   if (c.responding) return;
   c.responding = true;

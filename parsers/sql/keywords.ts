@@ -1,5 +1,9 @@
-/** The words of SQL that decide where a statement names its tables. What is not among them is a name or of no interest. */
-import { toLower } from '../sdk/bytes';
+/**
+ * The words of SQL that decide where a statement names its tables. What is not among them is a name or of no interest.
+ *
+ * They stand in a hash table, made at the first use. A word is two numbers: up to seven letters are its first and its last
+ * ones, more are its first eight and its last eight. With the length that says it all.
+ */
 
 export const OTHER: u32 = 0;
 // Verbs: they begin a statement, or one inside another.
@@ -44,114 +48,112 @@ export const ON: u32 = 32;
 /** GRANT, REVOKE: the verbs that follow are what is allowed, and FROM names a role. */
 export const PRIVILEGE: u32 = 33;
 
-/** The keyword that from … end is, whatever its case. */
+const ENTRIES: u32 = 256;
+/** u64 first, u64 last letters, u32 length (0: a free place), u32 keyword. */
+const ENTRY_SIZE: u32 = 32;
+const table: usize = memory.data(8192, 8);
+const LONGEST: u32 = 13;
+const LOWER: u64 = 0x2020202020202020;
+const SPACE: u16 = 0x20;
+const scratch: usize = memory.data(16, 8);
+
+let isReady: bool = false;
+// What `letters` read.
+let first: u64 = 0;
+let last: u64 = 0;
+
+/** The keyword that from … end is, whatever its case; the bytes are those of a word (tokens.ts). */
 export function keywordOf(from: usize, end: usize): u32 {
-  switch (<u32>(end - from)) {
-    case 2:
-      return keywordOf2(from);
-    case 3:
-      if (is(from, 'set')) return SET;
-      return is(from, 'for') ? CLAUSE : is(from, 'not') ? FILLER : OTHER;
-    case 4:
-      return keywordOf4(from);
-    case 5:
-      return keywordOf5(from);
-    case 6:
-      return keywordOf6(from);
-    case 7:
-      return keywordOf7(from);
-    case 8:
-      return keywordOf8(from);
-    case 9:
-      if (is(from, 'returning') || is(from, 'intersect')) return CLAUSE;
-      if (is(from, 'procedure')) return KIND;
-      return is(from, 'temporary') ? MODIFIER : OTHER;
-    case 12:
-      return is(from, 'materialized')
-        ? MODIFIER
-        : is(from, 'low_priority') || is(from, 'concurrently')
-          ? FILLER
-          : OTHER;
-    case 13:
-      return is(from, 'straight_join') ? JOIN : is(from, 'high_priority') ? FILLER : OTHER;
-    default:
-      return OTHER;
+  const length = <u32>(end - from);
+  if (length - 2 > LONGEST - 2) return OTHER;
+  if (!isReady) prepare();
+  letters(from, end, length);
+  let place = home(length);
+  while (true) {
+    const entry = table + place * ENTRY_SIZE;
+    const there = load<u32>(entry, 16);
+    if (there == 0) return OTHER;
+    if (there == length && load<u64>(entry) == first && load<u64>(entry, 8) == last) return load<u32>(entry, 20);
+    place = (place + 1) & (ENTRIES - 1);
   }
 }
 
-function keywordOf2(from: usize): u32 {
-  if (is(from, 'as')) return AS;
-  if (is(from, 'or')) return MODIFIER;
-  if (is(from, 'on')) return ON;
-  return is(from, 'if') ? FILLER : OTHER;
-}
-
-function keywordOf4(from: usize): u32 {
-  if (is(from, 'from')) return FROM;
-  if (is(from, 'join')) return JOIN;
-  if (is(from, 'into')) return INTO;
-  if (is(from, 'with')) return WITH;
-  if (is(from, 'drop')) return DROP;
-  if (is(from, 'lock')) return SOME_TABLES;
-  if (is(from, 'copy') || is(from, 'desc')) return ONE_TABLE;
-  if (is(from, 'call')) return CALL;
-  if (is(from, 'load')) return LOAD;
-  if (is(from, 'view')) return KIND;
-  if (is(from, 'only') || is(from, 'full')) return FILLER;
-  return is(from, 'temp') ? MODIFIER : OTHER;
-}
-
-function keywordOf5(from: usize): u32 {
-  if (is(from, 'where') || is(from, 'group') || is(from, 'order') || is(from, 'limit')) return CLAUSE;
-  if (is(from, 'union') || is(from, 'fetch')) return CLAUSE;
-  if (is(from, 'table')) return TABLE;
-  if (is(from, 'using')) return USING;
-  if (is(from, 'value')) return VALUES;
-  if (is(from, 'merge')) return MERGE;
-  if (is(from, 'alter')) return ALTER;
-  if (is(from, 'index')) return KIND;
-  if (is(from, 'grant')) return PRIVILEGE;
-  if (is(from, 'local')) return MODIFIER;
-  return is(from, 'quick') ? FILLER : OTHER;
-}
-
-function keywordOf6(from: usize): u32 {
-  if (is(from, 'select')) return SELECT;
-  if (is(from, 'update')) return UPDATE;
-  if (is(from, 'delete')) return DELETE;
-  if (is(from, 'insert')) return INSERT;
-  if (is(from, 'values')) return VALUES;
-  if (is(from, 'create')) return CREATE;
-  if (is(from, 'vacuum')) return SOME_TABLES;
-  if (is(from, 'revoke')) return PRIVILEGE;
-  if (is(from, 'having') || is(from, 'window') || is(from, 'offset') || is(from, 'except')) return CLAUSE;
-  if (is(from, 'exists') || is(from, 'ignore') || is(from, 'freeze') || is(from, 'tables')) return FILLER;
-  if (is(from, 'unique') || is(from, 'global')) return MODIFIER;
-  return is(from, 'schema') ? KIND : OTHER;
-}
-
-function keywordOf7(from: usize): u32 {
-  if (is(from, 'replace')) return REPLACE;
-  if (is(from, 'explain') || is(from, 'prepare') || is(from, 'declare')) return WRAPPER;
-  if (is(from, 'analyze')) return SOME_TABLES;
-  if (is(from, 'lateral') || is(from, 'verbose') || is(from, 'delayed')) return FILLER;
-  if (is(from, 'trigger')) return KIND;
-  return is(from, 'foreign') ? MODIFIER : OTHER;
-}
-
-function keywordOf8(from: usize): u32 {
-  if (is(from, 'distinct')) return DISTINCT;
-  if (is(from, 'truncate')) return SOME_TABLES;
-  if (is(from, 'describe')) return ONE_TABLE;
-  if (is(from, 'unlogged')) return MODIFIER;
-  return is(from, 'database') || is(from, 'sequence') || is(from, 'function') ? KIND : OTHER;
-}
-
-/** Whether the bytes are this word of as many letters, in lower case here. */
-function is(text: usize, word: string): bool {
-  const units = changetype<usize>(word);
-  for (let i: u32 = 0; i < <u32>word.length; i++) {
-    if (toLower(load<u8>(text + i)) != <u32>load<u16>(units + (i << 1))) return false;
+/** In lower case: `| 0x20` makes none of the other bytes of a word a letter. */
+function letters(from: usize, end: usize, length: u32): void {
+  if (length >= 8) {
+    first = load<u64>(from) | LOWER;
+    last = load<u64>(end - 8) | LOWER;
+  } else if (length >= 4) {
+    first = <u64>load<u32>(from) | LOWER;
+    last = <u64>load<u32>(end - 4) | LOWER;
+  } else {
+    first = <u64>load<u16>(from) | LOWER;
+    last = <u64>load<u8>(end - 1) | LOWER;
   }
-  return true;
+}
+
+function home(length: u32): u32 {
+  return <u32>((first * 0x9e3779b97f4a7c15 + last * 0xc2b2ae3d27d4eb4f + length) >> 56);
+}
+
+function prepare(): void {
+  isReady = true;
+  add('select ', SELECT);
+  add('update ', UPDATE);
+  add('delete ', DELETE);
+  add('insert ', INSERT);
+  add('replace ', REPLACE);
+  add('merge ', MERGE);
+  add('with ', WITH);
+  add('values value ', VALUES);
+  add('create ', CREATE);
+  add('alter ', ALTER);
+  add('drop ', DROP);
+  add('copy desc describe ', ONE_TABLE);
+  add('lock vacuum analyze truncate ', SOME_TABLES);
+  add('call ', CALL);
+  add('load ', LOAD);
+  add('explain prepare declare ', WRAPPER);
+  add('from ', FROM);
+  add('join straight_join ', JOIN);
+  add('using ', USING);
+  add('into ', INTO);
+  add('as ', AS);
+  add('set ', SET);
+  add('distinct ', DISTINCT);
+  add('table ', TABLE);
+  add('for where group order limit union fetch having window offset except returning intersect ', CLAUSE);
+  add(
+    'if not only full quick exists ignore freeze tables lateral verbose delayed low_priority concurrently high_priority ',
+    FILLER,
+  );
+  add('or temp local unique global foreign unlogged temporary materialized ', MODIFIER);
+  add('view index schema trigger database sequence function procedure ', KIND);
+  add('on ', ON);
+  add('grant revoke ', PRIVILEGE);
+}
+
+/** Enters words, each with a space behind it. */
+function add(words: string, keyword: u32): void {
+  const units = changetype<usize>(words);
+  let length: u32 = 0;
+  for (let i: u32 = 0; i < <u32>words.length; i++) {
+    const letter = load<u16>(units + (i << 1));
+    if (letter != SPACE) store<u8>(scratch + length++, <u8>letter);
+    else {
+      addWord(length, keyword);
+      length = 0;
+    }
+  }
+}
+
+function addWord(length: u32, keyword: u32): void {
+  letters(scratch, scratch + length, length);
+  let place = home(length);
+  while (load<u32>(table + place * ENTRY_SIZE, 16) != 0) place = (place + 1) & (ENTRIES - 1);
+  const entry = table + place * ENTRY_SIZE;
+  store<u64>(entry, first);
+  store<u64>(entry, last, 8);
+  store<u32>(entry, length, 16);
+  store<u32>(entry, keyword, 20);
 }

@@ -11,7 +11,7 @@
  *
  * Rule: of a text that was cut off, no word is given that touches its end: it may go on. What has no end is the end.
  */
-import { findByte, isDigit, toLower } from '../sdk/bytes';
+import { findByte, findEither, isDigit, toLower } from '../sdk/bytes';
 
 // Dialects, and what may be added to them.
 export const POSTGRES: u32 = 0;
@@ -36,6 +36,7 @@ const BACKTICK: u8 = 0x60;
 const BACKSLASH: u8 = 0x5c;
 const DOLLAR: u8 = 0x24;
 const DOT: u8 = 0x2e;
+const SPACE: u8 = 0x20;
 const LF: u8 = 0x0a;
 const DASHES: u32 = 0x2d2d;
 /** `/` and `*`, as a little-endian number. */
@@ -89,7 +90,7 @@ function readWord(first: u32): u32 {
     at++;
     return readString(QUOTE, isMysql || letter == 0x65);
   }
-  while (at < end && isNameByte(load<u8>(at))) at++;
+  at = nameEnd(at);
   tokenEnd = at;
   return at == end && isCut ? END : WORD;
 }
@@ -100,24 +101,23 @@ function isStringPrefix(letter: u32): bool {
 }
 
 function readNumber(): u32 {
-  while (at < end && (isNameByte(load<u8>(at)) || load<u8>(at) == DOT)) at++;
+  for (at = nameEnd(at); at < end && load<u8>(at) == DOT; at = nameEnd(at)) at++;
   return LITERAL;
 }
 
 /** `at` is at the quote; a doubled one stands for itself. */
 function readString(quote: u8, escapes: bool): u32 {
-  for (at++; at < end; at++) {
-    const byte = load<u8>(at);
-    if (byte == BACKSLASH && escapes) at++;
-    else if (byte == quote && !isDoubled(quote)) return LITERAL;
+  const other = escapes ? BACKSLASH : quote;
+  for (at = findEither(at + 1, end, quote, other); at < end; at = findEither(at + 1, end, quote, other)) {
+    if (load<u8>(at) != quote) at++;
+    else if (!isDoubled(quote)) return LITERAL;
   }
   return finish();
 }
 
 function readQuoted(quote: u8): u32 {
   tokenAt = at + 1;
-  for (at++; at < end; at++) {
-    if (load<u8>(at) != quote) continue;
+  for (at = findByte(at + 1, end, quote); at < end; at = findByte(at + 1, end, quote)) {
     tokenEnd = at;
     if (!isDoubled(quote)) return QUOTED;
   }
@@ -137,7 +137,7 @@ function isDoubled(quote: u8): bool {
 /** `$tag$…$tag$`; else `$1` or a lone dollar. */
 function readDollar(): u32 {
   const from = at++;
-  while (at < end && isNameByte(load<u8>(at)) && load<u8>(at) != DOLLAR) at++;
+  for (const limit = findByte(at, end, DOLLAR); at < limit && isNameByte(load<u8>(at)); ) at++;
   const isTag = at < end && load<u8>(at) == DOLLAR && !isDigit(load<u8>(from, 1));
   if (!isTag) return at == end && isCut ? END : LITERAL;
   const length = ++at - from;
@@ -155,6 +155,12 @@ function finish(): u32 {
 }
 
 function skipBlanks(): void {
+  // One space, and then a word: so it is nearly always.
+  if (at < end && load<u8>(at) == SPACE) at++;
+  if (at < end && !isNameStart(load<u8>(at))) skipMore();
+}
+
+function skipMore(): void {
   while (at < end) {
     const byte = load<u8>(at);
     if (byte <= 0x20) at++;
@@ -205,6 +211,36 @@ function skipBlock(): void {
 /** A letter, `_`, or what is not ASCII. */
 function isNameStart(byte: u32): bool {
   return (byte | 0x20) - 0x61 < 26 || byte == 0x5f || byte >= 0x80;
+}
+
+/** Address of the first byte in from … end that no name holds, or `end`. */
+function nameEnd(from: usize): usize {
+  if (!ASC_FEATURE_SIMD) return nameEndScalar(from);
+  while (from + 16 <= end) {
+    const others = otherBytes(from);
+    if (others != 0) return from + ctz(others);
+    from += 16;
+  }
+  if (from >= end) return end;
+  const others = otherBytes(end - 16) >>> (16 - <u32>(end - from));
+  return others != 0 ? from + ctz(others) : end;
+}
+
+/** The twin of nameEnd for builds without SIMD. */
+function nameEndScalar(from: usize): usize {
+  while (from < end && isNameByte(load<u8>(from))) from++;
+  return from;
+}
+
+/** One bit for each of the 16 bytes at an address that no name holds. */
+function otherBytes(at: usize): u32 {
+  const bytes = v128.load(at);
+  const lower = v128.or(bytes, i8x16.splat(0x20));
+  const letters = i8x16.lt_u(i8x16.sub(lower, i8x16.splat(0x61)), i8x16.splat(26));
+  const digits = i8x16.lt_u(i8x16.sub(bytes, i8x16.splat(0x30)), i8x16.splat(10));
+  const signs = v128.or(i8x16.eq(bytes, i8x16.splat(0x5f)), i8x16.eq(bytes, i8x16.splat(0x24)));
+  const names = v128.or(v128.or(letters, digits), v128.or(signs, i8x16.lt_s(bytes, i8x16.splat(0))));
+  return <u32>i8x16.bitmask(names) ^ 0xffff;
 }
 
 function isNameByte(byte: u32): bool {

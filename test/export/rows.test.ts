@@ -58,6 +58,18 @@ describe('addresses', () => {
       { numRuns: 100 },
     );
   });
+
+  test('the same bytes are another address in another family', () => {
+    const rows = put(numbered(4));
+    const bytes = [10, 0, 0, 1, ...new Array<number>(12).fill(0)];
+    [2, 10, 2, 10].forEach((family, row) => {
+      engine.u8[l.ROW_FAMILY + row] = family;
+      engine.u8.set([...bytes, ...bytes], l.ROW_ADDRESSES + row * 32);
+    });
+    const told = encoded(rows).map(({ attributes }) => [attributes['server.address'], attributes['client.address']]);
+    const [inet, inet6] = ['string:10.0.0.1', 'string:a00:1::'];
+    expect(told).toEqual([inet, inet6, inet, inet6].map((text) => [text, text]));
+  });
 });
 
 describe('endpoints', () => {

@@ -1,6 +1,13 @@
 /** The best score wins, a port breaks ties, and the buffering of what nobody knows is bounded. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type BufferedChunk, createProber, Identifier, UNDECIDED, UNKNOWN } from '../../host/conn/identify.ts';
+import {
+  type BufferedChunk,
+  createProber,
+  Identifier,
+  PlacedChunk,
+  UNDECIDED,
+  UNKNOWN,
+} from '../../host/conn/identify.ts';
 import { ParserInstance } from '../../host/wasm/instance.ts';
 import { compileModule, type TestModule } from './compile.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
@@ -115,5 +122,21 @@ describe('Identifier', () => {
     one.offer(0, chunk('*a'), 0, false, PORTS);
     one.forget(0);
     expect(one.offer(0, chunk('90'), 0, false, PORTS)).toMatchObject({ chunks: [chunk('90')] });
+  });
+
+  test('what is lent is copied when it has to wait, and given back to nobody when not', () => {
+    const one = identifier({});
+    const batch = Buffer.from('*a');
+    const lent = new PlacedChunk();
+    expect(one.offer(0, lent.set(0, batch, 2, 7, 8, 9), 0, false, PORTS)).toBe(UNDECIDED);
+    batch.write('90');
+    expect(one.offer(0, lent.set(1, batch, 2, 7, 8, 11), 0, false, PORTS)).toBe(UNDECIDED);
+    batch.write('xx');
+    const verdict = one.offer(0, lent.set(0, batch, 2, 7, 8, 13), 0, false, PORTS);
+    if (typeof verdict === 'string') return expect.unreachable();
+    expect(verdict.chunks.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(['*a', '90']);
+    expect(verdict.chunks[0]).toMatchObject({ direction: 0, wireLength: 2, timeLow: 7, timeHigh: 8, offset: 9 });
+    expect(one.offer(1, lent.set(0, Buffer.from('90'), 2, 7, 8, 9), 0, false, PORTS)).toMatchObject({ chunks: [] });
+    expect(one.offer(2, lent.set(0, Buffer.from('0'), 1, 7, 8, 9), 0, false, PORTS)).toBe(UNKNOWN);
   });
 });

@@ -11,11 +11,15 @@ import type { Rows } from '../../engine/rows.ts';
 import type { SpanProtocol } from '../../spans/protocols.ts';
 import type { EncodedSpans, Resource } from '../../spans/span.ts';
 import { Arena } from './arena.ts';
+import { Bodies, joined } from './bodies.ts';
 import { resourceField, scopeField } from './fields.ts';
 import { type ProtocolRecord, putProtocol } from './protocol-record.ts';
 
 /** When the tables are fuller than this (after many reloads of modules), all of it is made anew. */
 const TABLES_FULL = (l.OTLP_TABLES_END - l.OTLP_TABLES) / 2;
+/** Some 150 bytes to a span: the parts of a batch that is on its way, and of the next. */
+const BODY_ROUND_UP = 32 * 1024;
+const BODIES_KEPT = 32;
 /** A byte that is no UTF-8 becomes three. */
 const GROWTH = 3;
 /** What stands before the spans of a resource, beside the encoded fields. */
@@ -25,6 +29,7 @@ export class OtlpEncoder {
   readonly #engine: Engine;
   readonly #scope: Uint8Array;
   readonly #tables: Arena;
+  readonly #bodies = new Bodies(BODY_ROUND_UP, BODIES_KEPT);
   readonly #attributesAt: Uint32Array;
   /** What is in the tables, by number. */
   readonly #resources: (Resource | undefined)[] = [];
@@ -42,8 +47,7 @@ export class OtlpEncoder {
   /** The rows as an ExportTraceServiceRequest. They are read, and may be filled anew when this returns. */
   encode(rows: Rows): EncodedSpans {
     if (this.#tables.used > TABLES_FULL) this.#begin();
-    const body = this.#encodeRange(rows, 0, rows.length);
-    return { length: rows.length, bytes: body.length, body };
+    return this.#encodeRange(rows, 0, rows.length);
   }
 
   #begin(): void {
@@ -55,20 +59,19 @@ export class OtlpEncoder {
   }
 
   /** Rows that might come to more than there is room for are two requests, joined. */
-  #encodeRange(rows: Rows, from: number, to: number): Uint8Array<ArrayBuffer> {
+  #encodeRange(rows: Rows, from: number, to: number): EncodedSpans {
     this.#engine.exports.selectRows!(from, to);
     if (this.#putResources(rows) + this.#putProtocols(rows, from, to) > l.OUTPUT_BYTES && to - from > 1) {
       const middle = (from + to) >>> 1;
-      return Buffer.concat([this.#encodeRange(rows, from, middle), this.#encodeRange(rows, middle, to)]);
+      return joined(this.#bodies, [this.#encodeRange(rows, from, middle), this.#encodeRange(rows, middle, to)]);
     }
-    return this.#copyOut(this.#engine.exports.encodeRows!() as number);
+    return this.#copyOut(to - from, this.#engine.exports.encodeRows!() as number);
   }
 
-  /** Unlike a slice, whose memory is zeroed first. */
-  #copyOut(end: number): Uint8Array<ArrayBuffer> {
-    const copy = Buffer.allocUnsafeSlow(end - l.OUTPUT);
-    copy.set(this.#engine.u8.subarray(l.OUTPUT, end));
-    return copy;
+  #copyOut(length: number, end: number): EncodedSpans {
+    const request = this.#bodies.take(length, end - l.OUTPUT);
+    request.body.set(this.#engine.u8.subarray(l.OUTPUT, end));
+    return request;
   }
 
   /** Those of the selected rows. Like OpenTelemetry's resources: what they gain later is not seen. Returns their bytes. */

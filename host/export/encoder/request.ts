@@ -6,15 +6,19 @@ import {
   ProtobufTraceSerializer,
 } from '@opentelemetry/otlp-transformer';
 import type { EncodedSpans, Offer } from '../../spans/span.ts';
+import { Bodies, joined } from './bodies.ts';
+
+/** Of a joined request: one is on its way at a time. */
+const JOINED_ROUND_UP = 512 * 1024;
 
 /** What a sink does that sends them. Of protobuf, one message behind the other is both as one. */
-export const SEND_ENCODED = {
-  take: ({ encoded }: Offer): EncodedSpans => encoded,
-  join(parts: readonly EncodedSpans[]): EncodedSpans {
-    const body = Buffer.concat(parts.map((part) => part.body));
-    return { length: parts.reduce((total, { length }) => total + length, 0), bytes: body.length, body };
-  },
-};
+export function sendEncoded() {
+  const bodies = new Bodies(JOINED_ROUND_UP, 1);
+  return {
+    take: ({ encoded }: Offer): EncodedSpans => encoded,
+    join: (parts: readonly EncodedSpans[]): EncodedSpans => joined(bodies, parts),
+  };
+}
 
 export const encodedSerializer: ISerializer<EncodedSpans, IExportTraceServiceResponse> = {
   serializeRequest: ({ body }) => body,

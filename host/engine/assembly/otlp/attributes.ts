@@ -117,11 +117,11 @@ function setOutcome(to: usize, row: u32, protocol: usize, flags: u32): usize {
   if (statusKey != NO_KEY && status != 0 && !isSet(statusKey)) to = setInt(to, statusKey, status);
   const requestBodyKey = key(protocol, PROTOCOL_REQUEST_BODY_KEY);
   const requestBody = load<f64>(ROW_REQUEST_BODY + (row << 3));
-  if (requestBodyKey != NO_KEY && requestBody > 0) to = setInt(to, requestBodyKey, <u64>requestBody);
+  if (requestBodyKey != NO_KEY && requestBody > 0) to = setInt(to, requestBodyKey, <i64>requestBody);
   const responseBodyKey = key(protocol, PROTOCOL_RESPONSE_BODY_KEY);
   const responseBody = load<f64>(ROW_RESPONSE_BODY + (row << 3));
   if (responseBodyKey != NO_KEY && !(flags & ONE_WAY) && responseBody >= 0) {
-    to = setInt(to, responseBodyKey, <u64>responseBody);
+    to = setInt(to, responseBodyKey, <i64>responseBody);
   }
   const firstByte = load<f64>(ROW_FIRST_BYTE + (row << 3));
   if (firstByte > 0) {

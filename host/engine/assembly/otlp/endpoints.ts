@@ -13,6 +13,10 @@ import { ADDRESS_MAX, isKnown, putAddress } from './address';
 import { copyBytes, spreadLength } from './protobuf';
 import { claim, textValue, writeShortInt, writeTextHead } from './values';
 
+/** The text that stands in `localText`: of which address it is, of which family, and how long. */
+const localAddress: usize = memory.data(16, 16);
+let localFamily: u32 = 0;
+let localLength: usize = 0;
 const localText: usize = memory.data(ADDRESS_MAX, 16);
 const remoteText: usize = memory.data(ADDRESS_MAX, 16);
 
@@ -26,11 +30,20 @@ export function setPeer(to: usize, row: u32, protocol: usize, isServer: bool): u
   const port = <u32>load<u16>(ROW_REMOTE_PORT + (row << 1));
   if (isServer) {
     const localPort = <u32>load<u16>(ROW_LOCAL_PORT + (row << 1));
-    const localLength = putAddress(localText, local, family);
+    putLocal(local, family);
     to = setEndpoint(to, protocol + PROTOCOL_SERVER_ADDRESS_KEY, shared, localText, localLength, localPort);
     to = setEndpoint(to, protocol + PROTOCOL_CLIENT_ADDRESS_KEY, shared >> 2, remoteText, length, port);
   } else to = setEndpoint(to, protocol + PROTOCOL_SERVER_ADDRESS_KEY, shared, remoteText, length, port);
   return setEndpoint(to, protocol + PROTOCOL_PEER_ADDRESS_KEY, shared >> 4, remoteText, length, port);
+}
+
+/** Servers have few addresses of their own: mostly it is the one that stands there already. */
+function putLocal(address: usize, family: u32): void {
+  const bytes = v128.load(address);
+  if (family == localFamily && i8x16.all_true(i8x16.eq(bytes, v128.load(localAddress)))) return;
+  v128.store(localAddress, bytes);
+  localFamily = family;
+  localLength = putAddress(localText, address, family);
 }
 
 /** Address and port, whose keys stand side by side at `keys`; of both attributes all is short. */
