@@ -21,7 +21,8 @@ const TABLES: u32 = HALVES + 2 * HALF_SIZE;
 const TABLE_SIZE: u32 = 8432;
 const BLOCKS: u32 = TABLES + 2 * TABLE_SIZE;
 
-const SMALL: u32 = 28672;
+/** Not a multiple of 4 KiB: what is used most of all slots would compete for the same places of the cache. */
+const SMALL: u32 = 28736;
 const MEDIUM: u32 = 65536;
 const LARGE: u32 = 262144;
 const HUGE: u32 = 1048576;
