@@ -11,6 +11,7 @@ import { threadId } from 'node:worker_threads';
 import { packModule } from '../host/commands/module/packing.ts';
 import { CASES_SECTION, type Manifest, parseManifest } from '../host/wasm/manifest.ts';
 import { RefusedError } from '../host/wasm/refusal.ts';
+import { withFewerCalls } from './fewer-calls.ts';
 
 export { CASES_SECTION, packModule };
 
@@ -193,10 +194,6 @@ function isFresh(file: string, dependencies: readonly string[]): boolean {
 // ── compiler ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const OUTPUT = 'module.wasm';
-/** What asc and asconfig.json enable. */
-const FEATURES = ['MutableGlobals', 'SignExt', 'NontrappingFPToInt', 'BulkMemory', 'BulkMemoryOpt', 'SIMD128'] as const;
-/** Sizes, as binaryen counts them, up to which a function goes into its callers. Less is slower; more makes modules and the fuel they use grow. */
-const INLINED = { always: 40, withoutCalls: 200, withOneCaller: 1500 };
 
 async function compile(folder: string, manifest: Manifest): Promise<Uint8Array> {
   // Imported here because it costs 400 ms, which a build with nothing to do need not pay.
@@ -215,28 +212,6 @@ async function compile(folder: string, manifest: Manifest): Promise<Uint8Array> 
   );
   if (!error && wasm) return withFewerCalls(wasm);
   throw new BuildError(`${basename(folder)}: does not compile\n${stderr.toString().trim() || error?.message}`);
-}
-
-/**
- * V8 inlines no Wasm function into another, and metering charges at each entry: a call costs what a line of a parser does.
- * So functions go into their callers here, further than asc goes; what is large and called from many places stays.
- * An entry is charged for all that stands in the function, and so the fuel that is used grows, too.
- */
-async function withFewerCalls(wasm: Uint8Array): Promise<Uint8Array> {
-  const { default: binaryen } = await import('assemblyscript/binaryen');
-  const module = binaryen.readBinary(wasm);
-  module.setFeatures(FEATURES.reduce<number>((all, feature) => all | binaryen.Features[feature], 0));
-  binaryen.setOptimizeLevel(3);
-  binaryen.setShrinkLevel(0);
-  binaryen.setAlwaysInlineMaxSize(INLINED.always);
-  binaryen.setFlexibleInlineMaxSize(INLINED.withoutCalls);
-  binaryen.setOneCallerInlineMaxSize(INLINED.withOneCaller);
-  binaryen.setAllowInliningFunctionsWithLoops(true);
-  module.runPasses(['inlining-optimizing', 'inlining-optimizing']);
-  module.optimize();
-  const inlined = module.emitBinary();
-  module.dispose();
-  return inlined;
 }
 
 function memoryLimit({ limits }: Manifest): string[] {
