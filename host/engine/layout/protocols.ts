@@ -29,7 +29,7 @@ export const TRACEPARENT = 3;
 /** Where TypeScript puts the value of an attribute that it changed. */
 export const CHANGED = PROTOCOL_RULES + PROTOCOL_RULES_BYTES;
 export const CHANGED_BYTES = 8192;
-/** Random words that become ids. */
-export const ID_POOL = CHANGED + CHANGED_BYTES;
-export const ID_POOL_BYTES = 65536;
-export const SPANS_FREE = ID_POOL + ID_POOL_BYTES;
+/** What random ids begin with. */
+export const ID_SEED = CHANGED + CHANGED_BYTES;
+export const ID_SEED_BYTES = 32;
+export const SPANS_FREE = ID_SEED + ID_SEED_BYTES;
