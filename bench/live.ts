@@ -17,6 +17,8 @@ export interface LiveOptions {
   readonly json?: boolean;
 }
 
+const WARM_UP_SECONDS = 3;
+
 export interface LiveRound {
   readonly perSecond: number;
   readonly requests: number;
@@ -85,6 +87,8 @@ function summary({ without, withAgent }: LiveRounds) {
 
 async function measure(target: Target, seconds: number, endpoint: string | undefined): Promise<LiveRound> {
   const agent = endpoint === undefined ? undefined : await startAgent(target.port, endpoint);
+  // What a process takes to start and to compile is the startup part's affair: agents run for weeks.
+  await target.load(WARM_UP_SECONDS);
   const serverBefore = target.cpuSeconds();
   const agentBefore = agent === undefined ? 0 : cpuSeconds(agent.pid);
   const { requests, perSecond } = await target.load(seconds);

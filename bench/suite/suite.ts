@@ -1,4 +1,6 @@
 /** `npm run bench`: all parts, one after the other; a table for each, and the result as JSON. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { progress } from '../table.ts';
 import { shippedParsers } from '../traffic.ts';
 import { compareFigures, readResult, renderChanges } from './compare.ts';
@@ -30,6 +32,8 @@ const PARTS: Readonly<Record<PartName, (context: Context) => Promise<void>>> = {
 /** What the headline is made of. */
 const QUICK_PARTS: readonly PartName[] = ['protocols', 'reject', 'otel', 'memory'];
 
+/** The last run's result. */
+const LAST = join(import.meta.dirname, '../../build/bench/last.json');
 const FULL: Effort = { rounds: 15, roundMs: 50, warmUpMs: 1500 };
 const QUICK: Effort = { rounds: 7, roundMs: 50, warmUpMs: 800 };
 
@@ -45,10 +49,18 @@ export async function benchSuite(options: SuiteOptions): Promise<void> {
   const before = options.compare === undefined ? undefined : readResult(options.compare);
   const result = await measureAll(options);
   const compared = before === undefined ? undefined : compareFigures(before.figures, result.figures);
+  keep(result);
   if (options.json)
     process.stdout.write(`${JSON.stringify(compared === undefined ? result : { ...result, compared })}\n`);
   else if (compared !== undefined) process.stdout.write(renderChanges(compared));
   if (!options.json && result.notes.length > 0) process.stdout.write(`NOTES\n${result.notes.join('\n')}\n`);
+}
+
+/** A run that was shown as tables is there as JSON as well, for a later --compare. */
+function keep(result: Result): void {
+  mkdirSync(dirname(LAST), { recursive: true });
+  writeFileSync(LAST, JSON.stringify(result));
+  progress(`as JSON: ${relative(process.cwd(), LAST)}`);
 }
 
 async function measureAll({ rounds, only, quick = false, json = false }: SuiteOptions): Promise<Result> {

@@ -21,8 +21,11 @@ const TABLES: u32 = HALVES + 2 * HALF_SIZE;
 const TABLE_SIZE: u32 = 8432;
 const BLOCKS: u32 = TABLES + 2 * TABLE_SIZE;
 
-/** Not a multiple of 4 KiB: what is used most of all slots would compete for the same places of the cache. */
-const SMALL: u32 = 28736;
+/**
+ * Not a multiple of 4 KiB: what is used most of all slots would compete for the same places of the cache. But one of 256,
+ * as the host keeps an entry for each step of all slot sizes, and has room for 16 million.
+ */
+const SMALL: u32 = 28928;
 const MEDIUM: u32 = 65536;
 const LARGE: u32 = 262144;
 const HUGE: u32 = 1048576;

@@ -7,7 +7,7 @@ import { type Drained, Scenario } from '../scenario.ts';
 
 const CONNECTIONS = 1000;
 /** Long enough that the start of one beside the other weighs little. */
-const RING_BYTES = 64 * 1024 * 1024;
+const RING_BYTES = 256 * 1024 * 1024;
 
 export async function benchWorkers(context: Context): Promise<void> {
   context.progress('workers');
