@@ -8,7 +8,7 @@
  *   Router         which protocol, run its parser   conn/router.ts, conn/identify.ts, wasm/modules.ts, wasm/instance.ts
  *   Pairing        requests meet responses          spans/pairing.ts
  *   Assembler      a row of the span batch          spans/assemble.ts
- *   emit           sealed batches to the exporters  export/
+ *   emit           parts of batches, to exporters   export/
  *
  * Everything runs on one thread, pulled by `poll`; nothing waits and nothing is called back later.
  */
@@ -26,8 +26,7 @@ import type { Taken } from './metrics/table.ts';
 import { C, type Counters } from './self/counters.ts';
 import type { Log } from './self/log.ts';
 import { Assembler } from './spans/assemble.ts';
-import { Messages } from './spans/messages.ts';
-import { Pairing } from './spans/pairing.ts';
+import { beginPairing, Pairing } from './spans/pairing.ts';
 import { ProtocolTable } from './spans/protocols.ts';
 import type { Sampler } from './spans/sampler.ts';
 import type { FilledBatch } from './spans/span.ts';
@@ -52,7 +51,7 @@ export interface PipelineOptions {
   readonly batchMs: number;
   /** How long a hole in a stream may wait for bytes reported out of order; 0 when the source never reorders. */
   readonly reorderMs: number;
-  /** Takes each finished batch, at once: it is filled anew afterwards. */
+  /** Takes the rows of a batch, part by part, at once: they are filled anew afterwards. */
   readonly emit: (batch: FilledBatch) => void;
   /** The kernel may stop copying a connection, or is to take it up again. */
   readonly verdict: (cookieLow: number, cookieHigh: number, ignored: boolean) => void;
@@ -96,12 +95,12 @@ export class Pipeline {
     this.connections = new Connections(options.processes, engine);
     const { connections } = this;
     const protocols = new ProtocolTable();
-    new Messages(engine);
     this.#assembler = new Assembler(engine, protocols, connections.resources, counters, options);
     this.#metrics = options.metrics && new SpanMetrics(engine, protocols, connections.resources, options.metrics);
     const staging = new Staging(engine);
     this.#modules = new ShardModules(protocols, options.optIn, options.settings ?? NO_SETTINGS, staging);
     for (const module of modules) this.#modules.load(module);
+    beginPairing(engine);
     this.#pairing = new Pairing(engine);
     this.#router = new Router(connections, this.#modules, this.#pairing, counters, options);
     this.#order = new StreamOrder(connections, this.#router, counters, options.reorderMs);

@@ -1,7 +1,7 @@
 /** RED metrics of one shard: the engine measures every span of its pipeline, whether it is sampled or not. */
 import type { Engine } from '../engine/engine.ts';
 import { RESOURCE_SERIES } from '../engine/layout/metrics.ts';
-import { RESOURCES_MAX } from '../engine/layout/otlp.ts';
+import { RESOURCES_MAX } from '../engine/layout/spans.ts';
 import type { ProtocolTable } from '../spans/protocols.ts';
 import type { Resources } from '../spans/resources.ts';
 import { SeriesTable, type Taken } from './table.ts';

@@ -66,12 +66,6 @@ export class Assembler {
     this.#engine.f64[ROWS_NOW >>> 3] = nowMs;
   }
 
-  /** Adds the span of a pair; `response` is -1 for a request that gets none. The messages stay the caller's. */
-  add(connection: number, request: number, response: number): void {
-    this.#engine.exports.add!(connection, request, response);
-    takeCounters(this.#engine, this.#counters);
-  }
-
   /** Ends the batch, if its first span has waited long enough. */
   flushOlderThan(ms: number): void {
     const { f64 } = this.#engine;

@@ -2,30 +2,43 @@
  * Messages become pairs, each connection in the way its module's manifest names (host/engine/assembly/pairing.ts). The
  * engine does it; here is how the rest of the host asks it to.
  */
-import { OUT_LENGTH } from '../../parsers/sdk/abi.ts';
+import { randomFillSync } from 'node:crypto';
 import type { Engine } from '../engine/engine.ts';
-import { RECORD, RECORD_MAX } from '../engine/layout/pairing.ts';
+import { MESSAGES_MAX, SLAB_BYTES_MAX } from '../engine/layout/messages.ts';
+import { DEFINITION_SLAB_BYTES_MAX, FIFO, KEY, KEY_SECRET, NONE } from '../engine/layout/pairing.ts';
 import type { Protocol } from '../wasm/manifest.ts';
-
-/** How the messages of a connection pair. */
-export const FIFO = 0;
-export const KEY = 1;
-export const NONE = 2;
 
 /** The mode behind a manifest's `protocols[…].pairing`, which all protocols of a module share. */
 export const PAIRING_MODES: Readonly<Record<Protocol['pairing'], number>> = { fifo: FIFO, key: KEY, none: NONE };
 
+export interface PairingLimits {
+  readonly messages: number;
+  readonly attributeBytes: number;
+  readonly definitionBytes: number;
+}
+
+/** As much as the engine's memory has room for. */
+export const PAIRING_LIMITS: PairingLimits = {
+  messages: MESSAGES_MAX,
+  attributeBytes: SLAB_BYTES_MAX,
+  definitionBytes: DEFINITION_SLAB_BYTES_MAX,
+};
+
+/** Once for an engine, before it pairs anything. */
+export function beginPairing(engine: Engine, limits: Partial<PairingLimits> = {}): void {
+  const { messages, attributeBytes, definitionBytes } = { ...PAIRING_LIMITS, ...limits };
+  const secret = randomFillSync(engine.column(Uint32Array, KEY_SECRET, 3));
+  for (let i = 0; i < secret.length; i++) secret[i]! |= 1;
+  engine.exports.initPairing!(messages, attributeBytes, definitionBytes, performance.now());
+}
+
 type Call = (...values: number[]) => number;
 
 export class Pairing {
-  readonly #words: Uint32Array;
   readonly #calls: Readonly<Record<string, Call>>;
-  readonly #message: Call;
 
   constructor(engine: Engine) {
-    this.#words = engine.u32;
     this.#calls = engine.exports as unknown as Readonly<Record<string, Call>>;
-    this.#message = this.#calls.message!;
   }
 
   /** The time of what comes next, by the clock of `settle`. */
@@ -39,21 +52,6 @@ export class Pairing {
    */
   open(connection: number, inSync: boolean, mode = FIFO, scope = 0): void {
     this.#calls.open!(connection, inSync ? 1 : 0, mode, scope);
-  }
-
-  /** Takes the message at byte `at` of a parser's memory, which passed wasm/output.ts. */
-  message(connection: number, type: number, flags: number, memory: Uint32Array, at: number): void {
-    this.#message(connection, type, flags, copyRecord(this.#words, memory, at));
-  }
-
-  /** Takes the DEFINE record at byte `at` of a parser's memory. */
-  define(connection: number, memory: Uint32Array, at: number): void {
-    this.#calls.define!(connection, copyRecord(this.#words, memory, at));
-  }
-
-  /** Takes the UNDEFINE record at byte `at` of a parser's memory. */
-  undefine(connection: number, memory: Uint32Array, at: number): void {
-    this.#calls.undefine!(connection, copyRecord(this.#words, memory, at));
   }
 
   /** Nothing seen before pairs with anything after. Definitions stay: they say nothing of time. */
@@ -75,12 +73,4 @@ export class Pairing {
   distrustSilence(): void {
     this.#calls.distrustSilence!();
   }
-}
-
-/** Puts the record at byte `at` of a parser's memory where the engine can read it; returns that address. */
-export function copyRecord(words: Uint32Array, memory: Uint32Array, at: number): number {
-  const from = at >>> 2;
-  const length = Math.min(memory[from + (OUT_LENGTH >>> 2)]!, RECORD_MAX) >>> 2;
-  for (let w = 0; w < length; w++) words[(RECORD >>> 2) + w] = memory[from + w]!;
-  return RECORD;
 }

@@ -11,11 +11,6 @@ import { type Redaction, redact, redactedMax } from './redact.ts';
 
 if (redactedMax(STRING_MAX) > CHANGED_BYTES) throw new Error('a redacted string does not fit its place in the engine');
 
-/** What a message of so many words of attributes may come to: each byte may become three. */
-export function refinedMax(words: number, attributes: number): number {
-  return words * 3 + attributes * 3;
-}
-
 /** What the engine does with attributes of an id. */
 export function actionOf(protocol: SpanProtocol, id: number): number {
   if (id === protocol.traceparentId && id !== 0) return TRACEPARENT;

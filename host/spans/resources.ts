@@ -4,7 +4,7 @@
  * Rule: a number stands for the same resource as long as a connection or a series has it, and after that until `recycle`:
  * rows that refer to it may be in a batch that still fills.
  */
-import { RESOURCES_MAX } from '../engine/layout/otlp.ts';
+import { RESOURCES_MAX } from '../engine/layout/spans.ts';
 import type { Resource } from './span.ts';
 
 interface Entry {

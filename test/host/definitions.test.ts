@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCounters, sumCounters } from '../../host/self/counters.ts';
 import { Assembler } from '../../host/spans/assemble.ts';
-import { Pairing } from '../../host/spans/pairing.ts';
+
 import { ProtocolTable } from '../../host/spans/protocols.ts';
 import { Resources } from '../../host/spans/resources.ts';
 import type { Attributes, Span } from '../../host/spans/span.ts';
@@ -18,7 +18,7 @@ import {
   REQUEST,
   RESPONSE,
 } from '../../parsers/sdk/abi.ts';
-import { Definitions, Messages } from './engine-parts.ts';
+import { Definitions, Messages, Pairing } from './engine-parts.ts';
 import { LINE_MANIFEST } from './line-protocol.ts';
 import { type AttributeRecord, definitionMemory, messageMemory, reference } from './message-memory.ts';
 
@@ -34,7 +34,7 @@ const MANIFEST = parseManifest(
 class Rig {
   readonly counters = createCounters();
   readonly messages = new Messages({ messages: 1000, attributeBytes: 1 << 20 }, (connection, request, response) => {
-    this.#assembler.add(connection, request, response);
+    this.messages.engine.exports.add!(connection, request, response);
   });
   readonly pairing = new Pairing(this.messages.engine);
   readonly spans: Span[] = [];

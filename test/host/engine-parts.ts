@@ -4,11 +4,22 @@
  */
 import { takeCounters } from '../../host/engine/counters.ts';
 import { Engine } from '../../host/engine/engine.ts';
-import { MERGED, QUEUE_SHIFT, QUEUES } from '../../host/engine/layout/pairing.ts';
+import {
+  MESSAGE_ATTRIBUTE_COUNT,
+  MESSAGE_BODY,
+  MESSAGE_FIRST_TIME,
+  MESSAGE_FLAG_BITS,
+  MESSAGE_LAST_TIME,
+  MESSAGE_PROTOCOL_INDEX,
+  MESSAGE_STATUS_CODE,
+  MESSAGE_WORDS,
+  MESSAGE_WORDS_AT,
+  SLAB,
+} from '../../host/engine/layout/messages.ts';
+import { MERGED, QUEUE_SHIFT, QUEUES, RECORD, RECORD_MAX } from '../../host/engine/layout/pairing.ts';
 import { type Counters, createCounters, sumCounters } from '../../host/self/counters.ts';
-import { Messages as Columns, MESSAGE_LIMITS, type MessageLimits } from '../../host/spans/messages.ts';
-import { copyRecord } from '../../host/spans/pairing.ts';
-import { MESSAGE_MAX } from '../../parsers/sdk/abi.ts';
+import { beginPairing, Pairing as HostPairing, PAIRING_LIMITS, type PairingLimits } from '../../host/spans/pairing.ts';
+import { MESSAGE_MAX, OUT_LENGTH } from '../../parsers/sdk/abi.ts';
 
 type PairSink = (connection: number, request: number, response: number) => void;
 
@@ -41,18 +52,50 @@ function emptyEngine(): Engine {
   return engine;
 }
 
+/** Columns by message number. */
+class Columns {
+  /** Nanoseconds: two words each, the lower half first; so are the bytes of the body. */
+  readonly first: Uint32Array;
+  readonly last: Uint32Array;
+  readonly bodyBytes: Uint32Array;
+  readonly status: Uint32Array;
+  readonly flags: Uint16Array;
+  readonly protocol: Uint8Array;
+  /** First word in `words`, length in words, number of attributes. */
+  readonly attributesAt: Uint32Array;
+  readonly attributesWords: Uint32Array;
+  readonly attributes: Uint16Array;
+  /** Attributes of all messages. */
+  readonly words: Uint32Array<ArrayBuffer>;
+
+  constructor(engine: Engine, limits: Partial<PairingLimits> = {}) {
+    const { messages, attributeBytes } = { ...PAIRING_LIMITS, ...limits };
+    beginPairing(engine, limits);
+    this.first = engine.column(Uint32Array, MESSAGE_FIRST_TIME, messages * 2);
+    this.last = engine.column(Uint32Array, MESSAGE_LAST_TIME, messages * 2);
+    this.bodyBytes = engine.column(Uint32Array, MESSAGE_BODY, messages * 2);
+    this.status = engine.column(Uint32Array, MESSAGE_STATUS_CODE, messages);
+    this.flags = engine.column(Uint16Array, MESSAGE_FLAG_BITS, messages);
+    this.protocol = engine.column(Uint8Array, MESSAGE_PROTOCOL_INDEX, messages);
+    this.attributesAt = engine.column(Uint32Array, MESSAGE_WORDS_AT, messages);
+    this.attributesWords = engine.column(Uint32Array, MESSAGE_WORDS, messages);
+    this.attributes = engine.column(Uint16Array, MESSAGE_ATTRIBUTE_COUNT, messages);
+    this.words = engine.column(Uint32Array, SLAB, attributeBytes >>> 2);
+  }
+}
+
 export class Messages extends Columns {
   readonly engine: Engine;
   readonly slab: Slab;
   readonly #user: number;
 
-  constructor(limits: Partial<MessageLimits>, pair = NOBODY) {
+  constructor(limits: Partial<PairingLimits>, pair = NOBODY) {
     const own = emptyEngine();
     super(own, limits);
     this.engine = own;
     this.#user = users;
     sink = pair;
-    this.slab = new Slab(limits.attributeBytes ?? MESSAGE_LIMITS.attributeBytes, this);
+    this.slab = new Slab(limits.attributeBytes ?? PAIRING_LIMITS.attributeBytes, this);
   }
 
   /** Messages in use. */
@@ -183,4 +226,34 @@ export class Definitions {
     call(this.#engine, name, ...values);
     takeCounters(this.#engine, this.#counters);
   }
+}
+
+/** Pairing that also takes records: bytes of a parser's memory at `at`. In the agent the engine takes them itself. */
+export class Pairing extends HostPairing {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    super(engine);
+    this.#engine = engine;
+  }
+
+  message(connection: number, type: number, flags: number, memory: Uint32Array, at: number): void {
+    call(this.#engine, 'message', connection, type, flags, copyRecord(this.#engine.u32, memory, at));
+  }
+
+  define(connection: number, memory: Uint32Array, at: number): void {
+    call(this.#engine, 'define', connection, copyRecord(this.#engine.u32, memory, at));
+  }
+
+  undefine(connection: number, memory: Uint32Array, at: number): void {
+    call(this.#engine, 'undefine', connection, copyRecord(this.#engine.u32, memory, at));
+  }
+}
+
+/** Puts the record at byte `at` of a parser's memory where the engine can read it; returns that address. */
+function copyRecord(words: Uint32Array, memory: Uint32Array, at: number): number {
+  const from = at >>> 2;
+  const length = Math.min(memory[from + (OUT_LENGTH >>> 2)]!, RECORD_MAX) >>> 2;
+  for (let w = 0; w < length; w++) words[(RECORD >>> 2) + w] = memory[from + w]!;
+  return RECORD;
 }

@@ -1,10 +1,11 @@
 /** Pairing by correlation key, and without any: the counterparts of pairing.test.ts. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { KEY, NONE } from '../../host/engine/layout/pairing.ts';
 import { createCounters, type sumCounters } from '../../host/self/counters.ts';
-import { KEY, NONE, PAIRING_MODES, Pairing } from '../../host/spans/pairing.ts';
+import { PAIRING_MODES } from '../../host/spans/pairing.ts';
 import { MESSAGE_NO_RESPONSE, MESSAGE_PUSH, ONEWAY, REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
-import { KeyTable, Messages } from './engine-parts.ts';
+import { KeyTable, Messages, Pairing } from './engine-parts.ts';
 import { messageMemory } from './message-memory.ts';
 
 const MS = 1_000_000;

@@ -7,7 +7,7 @@ import { PROTOCOL_TABLE } from '../../host/engine/layout/protocols.ts';
 import { ROW_WORDS } from '../../host/engine/layout/spans.ts';
 import { ProtocolRules } from '../../host/spans/protocol-rules.ts';
 import type { SpanProtocol } from '../../host/spans/protocols.ts';
-import { Refiner, refinedMax } from '../../host/spans/refine.ts';
+import { Refiner } from '../../host/spans/refine.ts';
 import {
   DEFINE,
   MESSAGE_ATTRIBUTES,
@@ -110,6 +110,6 @@ export function refined(protocol: SpanProtocol, attributes: readonly AttributeRe
   const address = engine.u32[PROTOCOL_TABLE >>> 2]!;
   const end = engine.exports.refine!(0, address, SLAB, attributes.length, ROW_WORDS)!;
   const words = engine.u32.slice(ROW_WORDS >>> 2, end >>> 2);
-  expect(words.length).toBeLessThanOrEqual(refinedMax(source.length, attributes.length));
+  expect(words.length).toBeLessThanOrEqual(engine.exports.refinedMax!(source.length, attributes.length)!);
   return { words, count: engine.exports.takenAttributes!()! };
 }

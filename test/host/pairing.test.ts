@@ -2,9 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCounters, type sumCounters } from '../../host/self/counters.ts';
-import { Pairing } from '../../host/spans/pairing.ts';
 import { MESSAGE_NO_RESPONSE, MESSAGE_PUSH, ONEWAY, REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
-import { Messages } from './engine-parts.ts';
+import { Messages, Pairing } from './engine-parts.ts';
 import { messageMemory } from './message-memory.ts';
 
 const MS = 1_000_000;

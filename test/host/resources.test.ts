@@ -1,6 +1,6 @@
 /** Numbers of resources: rows of a batch that still fills may refer to one whose connections have ended. */
 import { expect, test } from 'vitest';
-import { RESOURCES_MAX } from '../../host/engine/layout/otlp.ts';
+import { RESOURCES_MAX } from '../../host/engine/layout/spans.ts';
 import { Resources } from '../../host/spans/resources.ts';
 
 const [SHOP, CART, BANK] = ['shop', 'cart', 'bank'].map((name) => ({ attributes: { 'service.name': name } }));

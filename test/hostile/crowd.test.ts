@@ -3,10 +3,10 @@
  * traffic finds room, by any pairing.
  */
 import { describe, expect, test } from 'vitest';
+import { FIFO, KEY } from '../../host/engine/layout/pairing.ts';
 import { createCounters } from '../../host/self/counters.ts';
-import { FIFO, KEY, Pairing } from '../../host/spans/pairing.ts';
 import { REQUEST, RESPONSE } from '../../parsers/sdk/abi.ts';
-import { Messages } from '../host/engine-parts.ts';
+import { Messages, Pairing } from '../host/engine-parts.ts';
 import { messageMemory } from '../host/message-memory.ts';
 import { Conversation } from '../host/scripted-source.ts';
 import { HOSTILE_MANIFEST, hostile, times } from './modules.ts';

@@ -34,12 +34,13 @@ import {
   OWNER_BYTES,
   OWNER_WORDS,
 } from '../layout/pairing';
+import { copyBytes } from './copy';
 import { count } from './counters';
 import { KeyTable } from './key-table';
 import { Lists } from './lists';
 import { joinScope, leaveScope, scopeOf } from './scopes';
 import { blockWords, Slab, share } from './slab';
-import { attributeBytes, copyWords } from './words';
+import { attributeBytes } from './words';
 
 /** What a connection may hold while half of the slab is free: the longest definition, or 32 short ones. */
 const FLOOR_WORDS: f64 = (8 * 1024) / 4;
@@ -158,7 +159,7 @@ function append(from: i32): void {
     isPartial = true;
     return;
   }
-  copyWords(MERGED + (mergedWords << 2), from, words);
+  copyBytes(MERGED + (mergedWords << 2), from, words << 2);
   mergedWords += words;
   mergedAttributes++;
 }
@@ -172,7 +173,7 @@ function keep(owner: i32, key: u64): void {
     count(COUNT_DEFINITIONS_DROPPED);
     return;
   }
-  copyWords(DEFINITION_SLAB + (block << 2), MERGED, words);
+  copyBytes(DEFINITION_SLAB + (block << 2), MERGED, words << 2);
   const number = newNumber();
   store<u64>(DEFINITION_KEY + (number << 3), key);
   store<i32>(DEFINITION_AT + (number << 2), block);

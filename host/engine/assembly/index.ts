@@ -25,7 +25,7 @@ export { encodeRows, selectRows } from './otlp/request';
 export { close, desync, initPairing, message, open, settle } from './pairing';
 export { tellPairs } from './pairs';
 export * from './parts';
-export { refine, takenAttributes } from './refine';
+export { refine, refinedMax, takenAttributes } from './refine';
 export { setSampler } from './sampler';
 export { share } from './slab';
 export { hasRoom, stageChunk } from './stage';

@@ -36,9 +36,10 @@ import {
   SLAB,
 } from '../layout/messages';
 import { MERGED, QUEUE_MESSAGES, QUEUE_SHIFT, QUEUE_WORDS, QUEUES, SLAB_PAGES } from '../layout/pairing';
+import { copyBytes } from './copy';
 import { isPartial, merge, mergedAttributes, mergedWords } from './definitions';
 import { blockWords, Slab, share } from './slab';
-import { attributeBytes, copyWords } from './words';
+import { attributeBytes } from './words';
 
 /** What a connection may hold while half of all is free: a pipeline of ordinary messages, or eight of the longest. */
 const FLOOR_MESSAGES: f64 = 64;
@@ -121,7 +122,7 @@ function keep(connection: i32, at: i32, from: i32, words: i32): i32 {
   copyHeader(m, at);
   store<i32>(MESSAGE_WORDS_AT + (m << 2), block);
   store<i32>(MESSAGE_WORDS + (m << 2), words);
-  copyWords(SLAB + (block << 2), from, words);
+  copyBytes(SLAB + (block << 2), from, words << 2);
   used++;
   charge(connection, m);
   return m;

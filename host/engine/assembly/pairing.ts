@@ -15,6 +15,7 @@ import {
   COUNT_MESSAGES_ONEWAY,
   COUNT_MESSAGES_PUSH,
 } from '../layout/counters';
+import { FIFO, KEY, NONE } from '../layout/pairing';
 import { setNow } from './clock';
 import { count } from './counters';
 import { forget, limitDefinitions, openDefinitions } from './definitions';
@@ -31,11 +32,6 @@ import {
 } from './keyed';
 import { giveMessage, limitMessages, takeMessage } from './messages';
 import { pair } from './pairs';
-
-/** How the messages of a connection pair; host/spans/pairing.ts has the same. */
-const FIFO: u8 = 0;
-const KEY: u8 = 1;
-const NONE: u8 = 2;
 
 /** Before everything else: most messages, most bytes of attributes and of definitions. */
 export function initPairing(messages: i32, attributeBytes: i32, definitionBytes: i32, nowMs: f64): void {

@@ -25,7 +25,7 @@ export const GIVEN_UP = MID_STREAM + CONNECTIONS_MAX; // u8
 export const FAMILY = GIVEN_UP + CONNECTIONS_MAX; // u8
 /** 1 while a hole in one of its streams waits for its bytes. */
 export const HOLE = FAMILY + CONNECTIONS_MAX; // u8
-/** How its messages pair: host/spans/pairing.ts. */
+/** How its messages pair: layout/pairing.ts. */
 export const MODE = HOLE + CONNECTIONS_MAX; // u8
 export const STREAM = MODE + CONNECTIONS_MAX; // u8, by direction
 /** Index of the module that parses it, -1 for none. */

@@ -1,4 +1,4 @@
-/** Columns of the messages that wait, by message number; what they mean stands in host/spans/messages.ts. */
+/** Columns of the messages that wait, by message number (assembly/messages.ts). */
 import { PAIRING_REGION } from './regions.ts';
 
 export const MESSAGES_MAX = 1 << 20;

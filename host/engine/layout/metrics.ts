@@ -2,9 +2,9 @@
  * RED metrics of the spans: series by number, as columns; a hash table that finds them by key; and how each protocol is
  * measured (host/metrics/shapes.ts). What a key is made of stands at KEY.
  */
-import { RESOURCES_MAX } from './otlp.ts';
 import { PROTOCOLS_MAX } from './protocols.ts';
 import { METRICS_REGION } from './regions.ts';
+import { RESOURCES_MAX } from './spans.ts';
 
 /** Series of a shard at most, those of overflow included. */
 export const SERIES_MAX = 8192;

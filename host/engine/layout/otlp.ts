@@ -4,14 +4,11 @@
  */
 import { PROTOCOLS_MAX } from './protocols.ts';
 import { METRICS_REGION, SPANS_REGION } from './regions.ts';
-import { ROWS_MAX } from './spans.ts';
+import { RESOURCES_MAX, ROWS_MAX } from './spans.ts';
 
 // ── the memory ───────────────────────────────────────────────────────────────────────────────────────────────────
 /** Behind the rows, and room for what else refers to them. */
 export const OTLP_REGION = SPANS_REGION + (16 << 20);
-
-/** Numbers of resources (ROW_RESOURCE) are below this. */
-export const RESOURCES_MAX = 1 << 16;
 
 /** Address and length of each resource by number: the field `resource` of ResourceSpans, encoded. */
 export const RESOURCE_FIELDS = OTLP_REGION;

@@ -6,6 +6,11 @@ import { MESSAGE_MAX } from '../../../parsers/sdk/abi.ts';
 import { CONNECTIONS_MAX } from './connections.ts';
 import { MESSAGES_MAX, SLAB_BYTES_MAX, SLAB_END } from './messages.ts';
 
+/** MODE of a connection: how its messages pair. */
+export const FIFO = 0;
+export const KEY = 1;
+export const NONE = 2;
+
 /** A page of a slab, and what is known of it (assembly/slab.ts). */
 export const PAGE_SHIFT = 13;
 export const PAGE_RECORD = 32;

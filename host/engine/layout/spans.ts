@@ -7,6 +7,9 @@ import { SPANS_REGION } from './regions.ts';
 /** Rows that are filled before somebody must take them: they, their attributes and what is encoded of them fit the L2 cache. */
 export const ROWS_MAX = 512;
 
+/** Numbers of resources (ROW_RESOURCE) are below this. */
+export const RESOURCES_MAX = 1 << 16;
+
 /** Bits of ROW_FLAGS. */
 export const SPAN_SERVER = 1;
 export const SPAN_ERROR = 2;

@@ -38,9 +38,13 @@ import {
   ROW_RESPONSE_BODY,
   ROW_STATUS,
   ROW_WORDS,
+  SPAN_ERROR,
+  SPAN_ONE_WAY,
+  SPAN_PARTIAL,
+  SPAN_SERVER,
+  SPAN_SUSPECT,
 } from '../../layout/spans';
 import { setPeer } from './endpoints';
-import { ERROR, ONE_WAY, PARTIAL, SERVER, SUSPECT } from './flags';
 import { addText, writeLists } from './lists';
 import { copyBytes } from './protobuf';
 import { NUMBER_MAX, OTHER_LENGTH, other, writeDecimal } from './text';
@@ -57,7 +61,7 @@ export let traceStateLength: usize = 0;
 export function writeAttributes(to: usize, row: u32, protocol: usize, flags: u32): usize {
   beginValues(to);
   to = setMessage(to, row, protocol);
-  to = setPeer(to, row, protocol, (flags & SERVER) != 0);
+  to = setPeer(to, row, protocol, (flags & SPAN_SERVER) != 0);
   to = setConstants(to, protocol);
   to = setOutcome(to, row, protocol, flags);
   return writeLists(to);
@@ -120,7 +124,7 @@ function setOutcome(to: usize, row: u32, protocol: usize, flags: u32): usize {
   if (requestBodyKey != NO_KEY && requestBody > 0) to = setInt(to, requestBodyKey, <i64>requestBody);
   const responseBodyKey = key(protocol, PROTOCOL_RESPONSE_BODY_KEY);
   const responseBody = load<f64>(ROW_RESPONSE_BODY + (row << 3));
-  if (responseBodyKey != NO_KEY && !(flags & ONE_WAY) && responseBody >= 0) {
+  if (responseBodyKey != NO_KEY && !(flags & SPAN_ONE_WAY) && responseBody >= 0) {
     to = setInt(to, responseBodyKey, <i64>responseBody);
   }
   const firstByte = load<f64>(ROW_FIRST_BYTE + (row << 3));
@@ -128,14 +132,14 @@ function setOutcome(to: usize, row: u32, protocol: usize, flags: u32): usize {
     const seconds = reinterpret<u64>(firstByte / NS_PER_SECOND);
     to = setNumber(to, key(protocol, PROTOCOL_FIRST_BYTE_KEY), DOUBLE, seconds);
   }
-  return flags & (ERROR | PARTIAL | SUSPECT) ? setFlags(to, protocol, flags, status) : to;
+  return flags & (SPAN_ERROR | SPAN_PARTIAL | SPAN_SUSPECT) ? setFlags(to, protocol, flags, status) : to;
 }
 
 function setFlags(to: usize, protocol: usize, flags: u32, status: u32): usize {
-  if (flags & ERROR)
+  if (flags & SPAN_ERROR)
     to = setErrorType(to, key(protocol, PROTOCOL_ERROR_TYPE_KEY), key(protocol, PROTOCOL_STATUS_KEY), status);
-  if (flags & PARTIAL) to = setNumber(to, key(protocol, PROTOCOL_PARTIAL_KEY), BOOLEAN, 1);
-  if (flags & SUSPECT) to = setNumber(to, key(protocol, PROTOCOL_SUSPECT_KEY), BOOLEAN, 1);
+  if (flags & SPAN_PARTIAL) to = setNumber(to, key(protocol, PROTOCOL_PARTIAL_KEY), BOOLEAN, 1);
+  if (flags & SPAN_SUSPECT) to = setNumber(to, key(protocol, PROTOCOL_SUSPECT_KEY), BOOLEAN, 1);
   return to;
 }
 

@@ -22,9 +22,11 @@ import {
   ROW_START,
   ROW_TRACE_FLAGS,
   ROW_TRACE_ID,
+  SPAN_ERROR,
+  SPAN_HAS_PARENT,
+  SPAN_SERVER,
 } from '../../layout/spans';
 import { traceStateAt, traceStateLength, writeAttributes } from './attributes';
-import { ERROR, HAS_PARENT, SERVER } from './flags';
 import { BYTES, FIXED32, FIXED64, tag, VARINT, varintLength, writeBytes, writeExactVarint } from './protobuf';
 import { writeName } from './text';
 import { asUtf8, utf8Length } from './utf8';
@@ -70,7 +72,7 @@ export function writeSpan(at: usize, row: u32): usize {
   let to = writeAttributes(at + AT_ATTRIBUTES, row, protocol, flags);
   to = writeSpanName(to, protocol);
   writeKind(at + AT_KIND, row, protocol, flags);
-  return flags & (ERROR | HAS_PARENT) || traceStateLength != 0 ? writeRest(to, row, flags) : to;
+  return flags & (SPAN_ERROR | SPAN_HAS_PARENT) || traceStateLength != 0 ? writeRest(to, row, flags) : to;
 }
 
 /** The copy of an id may end behind it. */
@@ -110,7 +112,7 @@ function writeSpanName(to: usize, protocol: usize): usize {
 /** Kind and flags. */
 function writeKind(at: usize, row: u32, protocol: usize, flags: u32): void {
   const kind = kindOfSpan(protocol, flags);
-  const isRemote = (flags & HAS_PARENT) != 0 && (kind == KIND_SERVER || kind == KIND_CONSUMER);
+  const isRemote = (flags & SPAN_HAS_PARENT) != 0 && (kind == KIND_SERVER || kind == KIND_CONSUMER);
   store<u16>(at, pair(tag(KIND, VARINT), kind));
   store<u16>(at, FLAGS_TAG, AT_FLAGS - AT_KIND);
   const traceFlags = <u32>load<u8>(ROW_TRACE_FLAGS + row);
@@ -119,7 +121,7 @@ function writeKind(at: usize, row: u32, protocol: usize, flags: u32): void {
 
 /** As host/spans/protocols.ts has it. */
 function kindOfSpan(protocol: usize, flags: u32): u8 {
-  if (flags & SERVER) return KIND_SERVER;
+  if (flags & SPAN_SERVER) return KIND_SERVER;
   const operation = <usize>load<u32>(protocol, PROTOCOL_OPERATION_KEY);
   if (operation == NO_KEY || kindOf(operation) != TEXT) return KIND_CLIENT;
   const value = contentOf(operation);
@@ -139,7 +141,7 @@ function isText(value: u64, text: string): bool {
 
 /** What not every span has. */
 function writeRest(to: usize, row: u32, flags: u32): usize {
-  if (flags & HAS_PARENT) {
+  if (flags & SPAN_HAS_PARENT) {
     store<u16>(to, pair(tag(PARENT_SPAN_ID, BYTES), 8));
     writeId(to + 2, ROW_PARENT_SPAN_ID + (row << 3));
     to += 10;
@@ -148,7 +150,7 @@ function writeRest(to: usize, row: u32, flags: u32): usize {
     const state = asUtf8(traceStateAt, traceStateLength);
     to = writeBytes(to, TRACE_STATE, state, utf8Length);
   }
-  if (!(flags & ERROR)) return to;
+  if (!(flags & SPAN_ERROR)) return to;
   store<u16>(to, pair(tag(STATUS, BYTES), 2));
   store<u16>(to, pair(tag(STATUS_CODE, VARINT), STATUS_CODE_ERROR), 2);
   return to + 4;
