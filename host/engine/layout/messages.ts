@@ -19,7 +19,7 @@ export const MESSAGE_ATTRIBUTE_COUNT = MESSAGE_FLAG_BITS + 2 * MESSAGES_MAX; // 
 export const MESSAGE_PROTOCOL_INDEX = MESSAGE_ATTRIBUTE_COUNT + 2 * MESSAGES_MAX; // u8
 export const MESSAGES_END = MESSAGE_PROTOCOL_INDEX + MESSAGES_MAX;
 
-/** The slab's words: attributes of waiting messages (host/spans/slab.ts). */
+/** The slab's words: attributes of waiting messages (assembly/slab.ts). */
 export const SLAB_BYTES_MAX = 256 << 20;
 export const SLAB = MESSAGES_END;
 /** Free for the rest of pairing. */
